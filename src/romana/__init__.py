@@ -1,0 +1,1 @@
+"""Romana: topology-aware IP address management and native routing."""

@@ -1,0 +1,1 @@
+"""The programs: rooms wired together; each reads like a table of contents."""

@@ -1,0 +1,1 @@
+"""What Romana needs from the world, as small Protocols."""

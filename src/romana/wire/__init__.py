@@ -1,0 +1,1 @@
+"""How things are written down: topology documents, store records, CNI messages. msgspec lives here only."""
