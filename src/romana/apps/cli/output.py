@@ -1,0 +1,81 @@
+"""One vocabulary of output: a table for people, JSON and YAML for programs.
+
+A command hands over its data once and a function that draws it; which is used is the reader's choice.
+Tables are aligned columns, never truncated; a terminal gets the same text with colour.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import click
+
+from romana.apps.cli.framework import settings
+
+Data = object
+"""What JSON can say: mappings, sequences, texts, numbers, booleans, None."""
+
+
+def show(data: Data, draw: Callable[[], str]) -> None:
+    """Print `data` as JSON or YAML, or what `draw` returns; an empty drawing prints nothing."""
+    match settings().output:
+        case "json":
+            import json
+
+            click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        case "yaml":
+            import yaml
+
+            click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
+        case _:
+            if text := draw():
+                click.echo(text)
+
+
+def warn(sentences: Iterable[object]) -> None:
+    """Print each on stderr as `Warning: …`, whatever the output."""
+    for sentence in sentences:
+        click.echo(f"{click.style('Warning:', fg='yellow')} {sentence}", err=True)
+
+
+def columns(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a header line and one line per row, cells aligned, two spaces between, no space at the end."""
+    table = [tuple(headers), *(tuple(row) for row in rows)]
+    widths = [max(map(width, column)) for column in zip(*table, strict=True)]
+    head, *body = (_line(row, widths) for row in table)
+    return "\n".join((click.style(head, bold=True), *body))
+
+
+def fields(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+    """Return one `name  value` line per pair, values aligned."""
+    items = [*(pairs.items() if isinstance(pairs, Mapping) else pairs)]
+    longest = max((width(name) for name, _ in items), default=0)
+    return "\n".join(
+        f"{click.style(name, bold=True)}{' ' * (longest - width(name))}  {value}".rstrip()
+        for name, value in items
+    )
+
+
+def labels(pairs: Mapping[str, str]) -> str:
+    """Return `a=1 b=2`."""
+    return " ".join(f"{key}={value}" for key, value in pairs.items())
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return `1 host`, `2 hosts`, `2 prefixes`."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal the text takes (wide characters two, combining ones none)."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell + " " * (wide - width(cell)) for cell, wide in zip(cells, widths, strict=True))
+    return "  ".join(padded).rstrip()
