@@ -1,0 +1,324 @@
+"""The layout as one record: the document in force and how its networks are carved.
+
+A network that stands in the document, and a tree that a topology of it holds, are written once and
+referred to: a carved network says only what the document does not.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from romana.model.layout import CarvedNetwork, Layout, NetworkId
+from romana.model.topology import (
+    Announce,
+    BlockOwner,
+    Device,
+    Document,
+    Group,
+    GroupPath,
+    ListedHost,
+    Network,
+    Placement,
+    Protocol,
+    Router,
+    Topology,
+    Vlan,
+)
+from romana.net.prefix import Address, Prefix
+from romana.wire.records_codec import SCHEMA, Framed, Shape, bad_record, decode, encode
+
+LAYOUT_KEY: Final = "layout"
+
+
+class VlanShape(Shape, frozen=True, kw_only=True):
+    id: int
+    gateway: str | None = None
+
+
+class NetworkShape(Shape, frozen=True, kw_only=True):
+    name: str
+    prefixes: list[str]
+    block_mask: int
+    block_mask6: int
+    owner: BlockOwner
+    placement: Placement
+    reuse_delay: float
+    tenants: list[str] = msgspec.field(default_factory=list)
+    reserved: list[str] = msgspec.field(default_factory=list)
+    vlan: VlanShape | None = None
+
+
+class RouterShape(Shape, frozen=True, kw_only=True):
+    name: str
+    address: str | None = None
+    address6: str | None = None
+    asn: int | None = None
+    protocol: Protocol = Protocol.BGP
+
+
+class HostShape(Shape, frozen=True, kw_only=True):
+    name: str
+    addresses: list[str]
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    links: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class GroupShape(Shape, frozen=True, kw_only=True):
+    name: str
+    named: bool = True
+    assignment: dict[str, str] = msgspec.field(default_factory=dict)
+    groups: list[GroupShape] = msgspec.field(default_factory=list)
+    hosts: list[HostShape] = msgspec.field(default_factory=list)
+    prefixes: list[str] = msgspec.field(default_factory=list)
+    hosts_expected: int | None = None
+    weight: int | None = None
+    host_mask: int | None = None
+    host_mask6: int | None = None
+    on_link: bool | None = None
+    routers: list[RouterShape] = msgspec.field(default_factory=list)
+    announce: Announce | None = None
+    routing: str = ""
+
+
+class TopologyShape(Shape, frozen=True, kw_only=True):
+    networks: list[str]
+    root: GroupShape
+
+
+class DeviceShape(Shape, frozen=True, kw_only=True):
+    name: str
+    kind: str = "spine"
+    address: str | None = None
+    address6: str | None = None
+    asn: int | None = None
+    serves: str | None = None
+
+
+class CarvedShape(Shape, frozen=True, kw_only=True):
+    id: str
+    name: str
+    spec: NetworkShape | None = None
+    """None: as the document has it under this name."""
+    tree: int | None = None
+    """Which topology of the document holds the tree."""
+    root: GroupShape | None = None
+    """The tree, where no topology of the document holds it."""
+    carving: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    draining: list[str] = msgspec.field(default_factory=list)
+
+
+class LayoutRecord(Framed, frozen=True, kw_only=True):
+    networks: list[NetworkShape] = msgspec.field(default_factory=list)
+    topologies: list[TopologyShape] = msgspec.field(default_factory=list)
+    devices: list[DeviceShape] = msgspec.field(default_factory=list)
+    links: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    budgets: dict[str, int] = msgspec.field(default_factory=dict)
+    carved: list[CarvedShape] = msgspec.field(default_factory=list)
+
+
+_layouts = msgspec.json.Decoder(LayoutRecord)
+
+
+def encode_layout(layout: Layout) -> bytes:
+    document = layout.document
+    return encode(
+        LayoutRecord(
+            v=SCHEMA,
+            networks=[_network(n) for n in document.networks],
+            topologies=[
+                TopologyShape(networks=list(t.networks), root=_group(t.root)) for t in document.topologies
+            ],
+            devices=[_device(d) for d in document.devices],
+            links=list(document.links),
+            budgets=dict(document.budgets),
+            carved=[_carved(n, document) for n in layout.networks],
+        )
+    )
+
+
+def decode_layout(key: str, value: bytes) -> Layout:
+    """Return the layout. RefusedError as `records_codec.decode`."""
+    record = decode(_layouts, key, value)
+    try:
+        document = Document(
+            networks=tuple(_to_network(n) for n in record.networks),
+            topologies=tuple(Topology(tuple(t.networks), _to_group(t.root)) for t in record.topologies),
+            devices=tuple(_to_device(d) for d in record.devices),
+            links=tuple(record.links),
+            budgets=record.budgets,
+        )
+        return Layout(document, tuple(_to_carved(n, document) for n in record.carved))
+    except ValueError as error:
+        raise bad_record(key, str(error)) from error
+
+
+def _carved(network: CarvedNetwork, document: Document) -> CarvedShape:
+    tree = next((i for i, t in enumerate(document.topologies) if t.root == network.root), None)
+    return CarvedShape(
+        id=network.id,
+        name=network.name,
+        spec=None if document.network(network.name) == network.spec else _network(network.spec),
+        tree=tree,
+        root=_group(network.root) if network.root is not None and tree is None else None,
+        carving={path: _texts(prefixes) for path, prefixes in network.carving.items()},
+        draining=sorted(network.draining),
+    )
+
+
+def _to_carved(shape: CarvedShape, document: Document) -> CarvedNetwork:
+    spec = document.network(shape.name) if shape.spec is None else _to_network(shape.spec)
+    if spec is None:
+        raise ValueError(f"network {shape.name} is carved, but not described")
+    root = _to_group(shape.root) if shape.root else None
+    if shape.tree is not None:
+        if not 0 <= shape.tree < len(document.topologies):
+            raise ValueError(f"network {shape.name} refers to topology {shape.tree}, which is not there")
+        root = document.topologies[shape.tree].root
+    return CarvedNetwork(
+        NetworkId(shape.id),
+        spec,
+        root,
+        {GroupPath(path): _prefixes(texts) for path, texts in shape.carving.items()},
+        frozenset(GroupPath(path) for path in shape.draining),
+    )
+
+
+def _network(network: Network) -> NetworkShape:
+    vlan = network.vlan
+    return NetworkShape(
+        name=network.name,
+        prefixes=_texts(network.prefixes),
+        block_mask=network.block_mask,
+        block_mask6=network.block_mask6,
+        owner=network.owner,
+        placement=network.placement,
+        reuse_delay=network.reuse_delay,
+        tenants=list(network.tenants),
+        reserved=_texts(network.reserved),
+        vlan=VlanShape(id=vlan.id, gateway=_text(vlan.gateway)) if vlan else None,
+    )
+
+
+def _to_network(shape: NetworkShape) -> Network:
+    return Network(
+        shape.name,
+        _prefixes(shape.prefixes),
+        shape.block_mask,
+        shape.block_mask6,
+        shape.owner,
+        shape.placement,
+        shape.reuse_delay,
+        tuple(shape.tenants),
+        _prefixes(shape.reserved),
+        Vlan(shape.vlan.id, _address(shape.vlan.gateway)) if shape.vlan else None,
+    )
+
+
+def _group(group: Group) -> GroupShape:
+    return GroupShape(
+        name=group.name,
+        named=group.named,
+        assignment=dict(group.assignment),
+        groups=[_group(g) for g in group.groups],
+        hosts=[_host(h) for h in group.hosts],
+        prefixes=_texts(group.prefixes),
+        hosts_expected=group.hosts_expected,
+        weight=group.weight,
+        host_mask=group.host_mask,
+        host_mask6=group.host_mask6,
+        on_link=group.on_link,
+        routers=[_router(r) for r in group.routers],
+        announce=group.announce,
+        routing=group.routing,
+    )
+
+
+def _to_group(shape: GroupShape) -> Group:
+    return Group(
+        name=shape.name,
+        assignment=shape.assignment,
+        groups=tuple(map(_to_group, shape.groups)),
+        hosts=tuple(map(_to_host, shape.hosts)),
+        prefixes=_prefixes(shape.prefixes),
+        hosts_expected=shape.hosts_expected,
+        weight=shape.weight,
+        host_mask=shape.host_mask,
+        host_mask6=shape.host_mask6,
+        on_link=shape.on_link,
+        routers=tuple(map(_to_router, shape.routers)),
+        announce=shape.announce,
+        routing=shape.routing,
+        named=shape.named,
+    )
+
+
+def _host(host: ListedHost) -> HostShape:
+    return HostShape(
+        name=host.name,
+        addresses=[str(a) for a in host.addresses],
+        labels=dict(host.labels),
+        links={link: str(a) for link, a in host.links.items()},
+    )
+
+
+def _to_host(shape: HostShape) -> ListedHost:
+    return ListedHost(
+        shape.name,
+        tuple(map(Address.parse, shape.addresses)),
+        shape.labels,
+        {link: Address.parse(a) for link, a in shape.links.items()},
+    )
+
+
+def _router(router: Router) -> RouterShape:
+    return RouterShape(
+        name=router.name,
+        address=_text(router.address),
+        address6=_text(router.address6),
+        asn=router.asn,
+        protocol=router.protocol,
+    )
+
+
+def _to_router(shape: RouterShape) -> Router:
+    return Router(shape.name, _address(shape.address), _address(shape.address6), shape.asn, shape.protocol)
+
+
+def _device(device: Device) -> DeviceShape:
+    return DeviceShape(
+        name=device.name,
+        kind=device.kind,
+        address=_text(device.address),
+        address6=_text(device.address6),
+        asn=device.asn,
+        serves=device.serves,
+    )
+
+
+def _to_device(shape: DeviceShape) -> Device:
+    return Device(
+        shape.name,
+        shape.kind,
+        _address(shape.address),
+        _address(shape.address6),
+        shape.asn,
+        None if shape.serves is None else GroupPath(shape.serves),
+    )
+
+
+def _texts(prefixes: tuple[Prefix, ...]) -> list[str]:
+    return [str(prefix) for prefix in prefixes]
+
+
+def _prefixes(texts: list[str]) -> tuple[Prefix, ...]:
+    return tuple(map(Prefix.parse, texts))
+
+
+def _text(address: Address | None) -> str | None:
+    return None if address is None else str(address)
+
+
+def _address(text: str | None) -> Address | None:
+    return None if text is None else Address.parse(text)
