@@ -19,8 +19,6 @@ import click
 
 from romana.model.errors import ConfigError, Problem, RefusedError, RomanaError
 
-BUG = "bug"
-
 
 def report(error: Exception, args: Sequence[str]) -> int:
     """Write the error to stderr as `args` ask for it and return the exit status of its class."""
@@ -51,7 +49,7 @@ def _translated(error: Exception) -> RomanaError:
             return RefusedError(f"the system refused: {where}{error.strerror}", code="system-error")
     kind = type(error).__name__
     message = f"this is a bug in Romana: {kind}: {error}. ROMANA_DEBUG=1 shows the details to report"
-    return RomanaError(" ".join(message.split()), code=BUG)
+    return RomanaError(" ".join(message.split()), code="bug")
 
 
 def _sentence(error: click.UsageError) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-DEFAULT_STORE = "sqlite:////var/lib/romana/store.db"
+DEFAULT_STORE = "sqlite:///var/lib/romana/store.db"
 OUTPUTS = ("table", "json", "yaml")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -75,7 +75,7 @@ class Group(click.Group):
         self.lazy = dict(lazy or {})
         self.params += _common(store=True)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         """Return the names in the order of definition: the order in which they are needed."""
         return [*self.lazy, *self.commands]
 
@@ -93,8 +93,8 @@ class Group(click.Group):
             return super().resolve_command(ctx, args)
         raise click.exceptions.NoSuchCommand(name, possibilities=self.list_commands(ctx), ctx=ctx)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [*self._summaries(ctx)]
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        rows = [*self._summaries()]
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
@@ -102,10 +102,10 @@ class Group(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
-        rows = self._summaries(ctx)
+        rows = self._summaries()
         return [CompletionItem(name, help=text) for name, text in rows if name.startswith(incomplete)]
 
-    def _summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+    def _summaries(self) -> list[tuple[str, str]]:
         """Return every command with its line, in order, importing none."""
         own = [(name, command.get_short_help_str(80)) for name, command in self.commands.items()]
         return [*((name, entry.summary) for name, entry in self.lazy.items()), *own]
