@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from hashlib import blake2s
 from typing import Protocol
 
 from romana.model.route import Route
@@ -25,6 +26,11 @@ class RouteTable(Protocol):
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[None]]:
         """Yield whenever links, addresses or routes may have changed: a reason to look again, no more."""
+
+
+def host_interface(container: str, interface: str) -> str:
+    """Return the name of an endpoint's outer end: the same for the same endpoint, 15 characters."""
+    return "rom" + blake2s(f"{container}/{interface}".encode(), digest_size=6).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class FakeRoutes:
     trip: Trip = field(default_factory=Trip)
     held: dict[RouteKey, Route] = field(default_factory=dict)
     foreign: set[Prefix] = field(default_factory=set)
-    """Routes without our mark: never listed; a `put` of the same prefix leaves them alone."""
+    """Routes without our mark: never listed; a `put` of the same prefix (and metric 0) is refused."""
     calls: list[str] = field(default_factory=list)
     """Each change, as text, in order."""
     resolve: Callable[[Hop], Hop] = lambda hop: hop
@@ -65,6 +65,9 @@ class FakeRoutes:
             missing = [h.dev for h in route.hops if h.dev is not None and h.dev not in self.links]
             if missing:
                 refused.append(Problem(str(route.prefix), f"there is no interface {missing[0]}"))
+                continue
+            if route.prefix in self.foreign and not route.metric:
+                refused.append(Problem(str(route.prefix), "a route that is not ours has this prefix and metric"))
                 continue
             hops = tuple(self.resolve(hop) for hop in route.hops)
             self.held[route.prefix, route.metric] = Route(route.prefix, route.kind, hops, route.metric)

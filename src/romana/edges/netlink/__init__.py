@@ -1,0 +1,1 @@
+"""The Linux kernel by raw rtnetlink: messages, one socket class, our routes, endpoints, a monitor."""
