@@ -17,6 +17,9 @@ from typing import Final, Self
 
 FAMILY: Final = 1 << 136
 _LENGTH: Final = 0xFF
+_set: Final = object.__setattr__
+_OCTETS: Final = {str(octet): octet for octet in range(256)}
+"""The only spellings of an octet: no sign, no space, no leading zero, no digits of other scripts."""
 
 
 class PrefixError(ValueError):
@@ -30,7 +33,7 @@ class Address:
     key: int
 
     def __init__(self, key: int) -> None:
-        object.__setattr__(self, "key", key)
+        _set(self, "key", key)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"an Address is immutable: {name}")
@@ -91,7 +94,7 @@ class Prefix:
 
     def __init__(self, key: int) -> None:
         """`key` as the module describes; callers outside `net` use `parse` or `of`."""
-        object.__setattr__(self, "key", key)
+        _set(self, "key", key)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Prefix is immutable: {name}")
@@ -192,12 +195,11 @@ class Prefix:
 
     def __contains__(self, other: Address | Prefix) -> bool:
         """Whether `other` lies wholly inside (a prefix contains itself)."""
-        shift = self.bits - self.length + 8
-        return (
-            other.key & _LENGTH >= self.length
-            and self.version == other.version
-            and self.key >> shift == other.key >> shift
-        )
+        key, theirs = self.key, other.key
+        length = key & _LENGTH
+        # The family stands above every shift, so that comparing what is left compares it too.
+        shift = (136 if key >= FAMILY else 40) - length
+        return theirs & _LENGTH >= length and key >> shift == theirs >> shift
 
     def overlaps(self, other: Prefix) -> bool:
         return other in self or self in other
@@ -223,13 +225,22 @@ class Prefix:
 
 def _parse(head: str, text: str | None = None) -> tuple[int, int]:
     """Return family and value of an address. `ipaddress` would accept a scope id; we do not."""
-    try:
-        address = ipaddress.ip_address(head)
-    except ValueError:
-        raise PrefixError(f"{text or head!r} is not an IP {'prefix' if text else 'address'}") from None
-    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+    if "." in head and ":" not in head:
+        try:
+            a, b, c, d = map(_OCTETS.__getitem__, head.split("."))
+        except (KeyError, ValueError):
+            raise _not_ip(head, text) from None
+        return 4, a << 24 | b << 16 | c << 8 | d
+    if "%" in head:
         raise PrefixError(f"{text or head!r} names an interface after %; write the address alone")
-    return address.version, int(address)
+    try:
+        return 6, int(ipaddress.IPv6Address(head))
+    except ValueError:
+        raise _not_ip(head, text) from None
+
+
+def _not_ip(head: str, text: str | None) -> PrefixError:
+    return PrefixError(f"{text or head!r} is not an IP {'prefix' if text else 'address'}")
 
 
 def _length(tail: str, text: str) -> int:
@@ -239,4 +250,6 @@ def _length(tail: str, text: str) -> int:
 
 
 def _text(version: int, value: int) -> str:
-    return str(ipaddress.IPv4Address(value) if version == 4 else ipaddress.IPv6Address(value))
+    if version == 4:
+        return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
+    return str(ipaddress.IPv6Address(value))
