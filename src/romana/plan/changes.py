@@ -1,0 +1,90 @@
+"""What putting a document in force would change, and whether it may.
+
+    match        which network of the document is which of the layout           plan.succession
+    carve        what exists stays; what must be emptied first is kept, closed  plan.succession
+    hosts        listed ones as the document says, added ones where they fit    plan.rehost
+    extents      regrouped, opened, closed; idle blocks of no use yielded       plan.regroup
+    refusals     every live address that would be stranded                      plan.stranded
+    changes      what is different, for people                                  plan.differences
+
+The caller swaps, in this order and at the revisions of the snapshot: `closes`, `extents`, the layout, the
+hosts. A crash in between is harmless: closed extents and yielded blocks hold nothing live, and the same
+document applied again does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from romana.model.block import Block, Extent
+from romana.model.errors import PlanError, Problem
+from romana.model.host import Host, HostName
+from romana.model.layout import Layout
+from romana.model.snapshot import Snapshot
+from romana.model.topology import Document
+from romana.plan.differences import Change, differences
+from romana.plan.regroup import regroup
+from romana.plan.rehost import rehost
+from romana.plan.stranded import stranded, warnings
+from romana.plan.succession import succeed
+from romana.plan.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyPlan:
+    """Everything an apply writes, and what it tells people first."""
+
+    layout: Layout
+    changes: tuple[Change, ...] = ()
+    extents: tuple[Extent, ...] = ()
+    """To be swapped before the layout; one that is not in the snapshot is to be made."""
+    closes: tuple[Block, ...] = ()
+    """Idle blocks of the central writer, to be swapped closed before their extents yield them."""
+    hosts: tuple[Host, ...] = ()
+    """Records to be swapped after the layout."""
+    removed_hosts: tuple[HostName, ...] = ()
+    """Records to be deleted after the layout, where there are any."""
+    refusals: tuple[Problem, ...] = ()
+    """What forbids it: every live address that would be stranded."""
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything at all is to be written."""
+        return bool(self.changes or self.extents or self.closes or self.hosts or self.removed_hosts)
+
+    def require(self) -> None:
+        """Raise PlanError `would-strand` where it is refused."""
+        if self.refusals:
+            raise PlanError(_refused(self.refusals), code="would-strand", problems=self.refusals)
+
+
+def plan_document(snapshot: Snapshot, document: Document, *, drain: bool = False) -> TopologyPlan:
+    """Return what putting `document` in force would write; never a change to a live address.
+
+    A network is known by its prefixes, then by its name; a group by its path. What is missing from the
+    document and holds live addresses is refused, with `drain` kept closed until it is empty; where only agents
+    still own blocks, it is kept closed in any case, because their word comes late. Applying the document
+    again takes away what has become empty. ConfigError `uncarvable` where the prefixes do not suffice.
+    """
+    usage = Usage.of(snapshot)
+    layout, refusals = succeed(snapshot, document, usage, drain=drain)
+    hosts = rehost(snapshot, layout, usage)
+    moves = regroup(snapshot, layout, hosts.after)
+    return TopologyPlan(
+        layout,
+        differences(snapshot, layout, hosts.after),
+        moves.extents,
+        moves.closes,
+        hosts.records,
+        hosts.removed,
+        (*refusals, *stranded(snapshot, layout, hosts.after)),
+        tuple(warnings(snapshot, layout, hosts.after)),
+    )
+
+
+def _refused(refusals: Sequence[Problem]) -> str:
+    shown = "; ".join(map(str, refusals[:3]))
+    more = f"; and {len(refusals) - 3} more" if len(refusals) > 3 else ""
+    return f"the document would strand live addresses: {shown}{more}"

@@ -1,0 +1,121 @@
+"""What a new layout does to the extents: their group, whether they are open, and idle blocks of no more use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from romana.model.block import Block, Claim, Extent, Writer
+from romana.model.host import Host, HostName
+from romana.model.layout import CarvedNetwork, Layout
+from romana.model.snapshot import Snapshot
+from romana.model.topology import ROOT, GroupPath, sites
+from romana.net import space
+from romana.net.prefix import Prefix
+from romana.net.table import LookupTable
+from romana.plan.claim import yield_block
+from romana.plan.ground import EXTENT_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    extents: tuple[Extent, ...]
+    """As they must become, where that is different."""
+    closes: tuple[Block, ...]
+    """Idle blocks of the central writer that are yielded: closed first, so that nothing is allocated meanwhile."""
+
+
+def regroup(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host]) -> Moves:
+    """Return what the extents must become so that claims follow the new layout and nobody's old one.
+
+    An extent belongs to the lowest group whose prefixes hold all of it; one that is outside of every network, or
+    whose group is draining, is closed. Live addresses are not looked at here: see `plan.stranded`.
+    """
+    extents: list[Extent] = []
+    closes: list[Block] = []
+    tables = {n.id: (n, _groups(n)) for n in layout.networks}
+    for extent in snapshot.extents.values():
+        network, table = tables.get(extent.network, (None, None))
+        group = _group_of(network, table, extent.prefix) if network and table else None
+        after = replace(
+            extent,
+            group=extent.group if group is None else group,
+            open=group is not None and network is not None and not network.draining & {ROOT, group},
+        )
+        for claim in extent.blocks:
+            if _useless(snapshot, network, hosts, extent, claim):
+                after = yield_block(after, claim.prefix)
+                closes += _closed(snapshot, extent, claim)
+        if after.host is not None and not _at_home(network, hosts.get(after.host), after.prefix):
+            after = replace(after, host=None) if all(c.owner is None for c in after.blocks) else after
+        if after != extent:
+            extents.append(after)
+    for old in snapshot.layout.networks:
+        if (new := layout.by_id(old.id)) is not None:
+            extents += _edges(snapshot, old, new)
+    return Moves(tuple(extents), tuple(closes))
+
+
+def _groups(network: CarvedNetwork) -> LookupTable[GroupPath]:
+    """Every group's prefixes; where a group has all its parent has, the lower one counts."""
+    paths = [site.path for site in sites(network.root)] if network.root else []
+    return LookupTable((prefix, path) for path in paths for prefix in network.carving.get(path, ()))
+
+
+def _group_of(network: CarvedNetwork, table: LookupTable[GroupPath], prefix: Prefix) -> GroupPath | None:
+    """Return the lowest group that holds the whole prefix, None if the network does not."""
+    found = table.lookup(prefix.address(0))
+    path = found[1] if found else ROOT
+    while path and not any(prefix in p for p in network.carving.get(path, ())):
+        path = GroupPath(path.rpartition("/")[0])
+    return path if path or any(prefix in p for p in network.spec.prefixes) else None
+
+
+def _useless(
+    snapshot: Snapshot,
+    network: CarvedNetwork | None,
+    hosts: Mapping[HostName, Host],
+    extent: Extent,
+    claim: Claim,
+) -> bool:
+    """Whether a block holds nothing and its owner will not live where it is, or must not use it."""
+    block = snapshot.block(extent, claim)
+    if block is None or block.holdings:
+        return False
+    host = hosts.get(block.owner.host)
+    if not _at_home(network, host, claim.prefix):
+        return True
+    assert network is not None
+    assert host is not None
+    draining = network.draining & {ROOT, host.groups[network.id]}
+    return claim.writer is Writer.CENTRAL and bool(draining)
+
+
+def _at_home(network: CarvedNetwork | None, host: Host | None, prefix: Prefix) -> bool:
+    """Whether the host's group of the network has the prefix."""
+    if network is None or host is None or network.id not in host.groups:
+        return False
+    return any(prefix in p for p in network.carving.get(host.groups[network.id], ()))
+
+
+def _closed(snapshot: Snapshot, extent: Extent, claim: Claim) -> Iterator[Block]:
+    block = snapshot.block(extent, claim)
+    if claim.writer is Writer.CENTRAL and block is not None and not block.closed:
+        yield replace(block, closed=True)
+
+
+def _edges(snapshot: Snapshot, old: CarvedNetwork, new: CarvedNetwork) -> Iterator[Extent]:
+    """Yield extents to be made where a group smaller than one extent grows.
+
+    Its whole prefix was the extent that a claim would have made. Made now, it cannot be made any more by somebody
+    who has not heard of the growth, while another makes the larger one.
+    """
+    existing = [extent.prefix for (network, _), extent in snapshot.extents.items() if network == old.id]
+    for path in old.carving.keys() & new.carving.keys():
+        before, after = old.carving[path], new.carving[path]
+        if before != after and any(set(before) - set(after)):
+            kept = {*space.free(after, existing)}
+            for piece in space.free(before, existing):
+                narrow = piece.length > old.spec.block_length(piece.version) - EXTENT_BITS
+                if narrow and piece not in kept and any(piece in p for p in after):
+                    yield Extent(new.id, piece, path)

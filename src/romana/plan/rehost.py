@@ -1,0 +1,107 @@
+"""Where the hosts live under a new layout, and which of their records that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from romana.model.host import Host, HostName
+from romana.model.layout import CarvedNetwork, Layout, NetworkId
+from romana.model.snapshot import Snapshot
+from romana.model.topology import GroupPath, ListedHost, Site, sites
+from romana.plan.place import misfits, missing_groups, resolve_hosts
+from romana.plan.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Rehosting:
+    after: Mapping[HostName, Host]
+    """Every host as it will be, in order of name."""
+    records: tuple[Host, ...]
+    """What must be recorded for it."""
+    removed: tuple[HostName, ...]
+    """Hosts that the document no longer lists."""
+
+
+def rehost(snapshot: Snapshot, layout: Layout, usage: Usage) -> Rehosting:
+    """Return where every host lives under the layout.
+
+    Listed hosts live where it lists them; what people changed of their labels stays changed. An added host stays
+    where it is while it owns blocks there; else, if its group is gone, draining or no longer fits, it moves to a
+    group that fits, and it joins networks that are new to it.
+    """
+    was, now = _listings(snapshot.layout), _listings(layout)
+    merged = {
+        name: replace(
+            host, labels=_merged(was.get(name, {}), host.labels, now.get(name, {})), listed=name in now
+        )
+        for name, host in snapshot.hosts.items()
+        if not host.listed or name in now
+    }
+    resolved = resolve_hosts(layout, merged)
+    after = settle(layout, resolved, usage.owners)
+    records = [
+        after[name]
+        for name, host in merged.items()
+        if (host.labels, host.listed) != (snapshot.hosts[name].labels, snapshot.hosts[name].listed)
+        or (not host.listed and after[name].groups != host.groups)
+    ]
+    removed = tuple(name for name, host in snapshot.hosts.items() if host.listed and name not in now)
+    return Rehosting(after, tuple(records), removed)
+
+
+def settle(
+    layout: Layout, hosts: Mapping[HostName, Host], owners: frozenset[tuple[NetworkId, HostName]]
+) -> dict[HostName, Host]:
+    """Return the hosts with every added one in a group of each network that has one for it.
+
+    `owners` are the hosts that own blocks of a network: those do not move.
+    """
+    settled = dict(hosts)
+    trees = {n.id: (n, {s.path: s for s in sites(n.root)}) for n in layout.networks if n.root}
+    for name, host in hosts.items():
+        if host.listed:
+            continue
+        stay = {
+            n: path for n, path in host.groups.items() if (n, name) in owners or _fits(host, path, trees[n])
+        }
+        settled[name] = replace(host, groups=stay)
+        settled[name] = replace(host, groups={**stay, **missing_groups(layout, settled, settled[name])})
+    return resolve_hosts(layout, settled)
+
+
+def moved(snapshot: Snapshot) -> tuple[Host, ...]:
+    """Return the added hosts that should be recorded elsewhere than they are: level-triggered, safe to repeat.
+
+    A host that was misplaced and has become empty moves; one that joined while a document was put in force
+    gets its groups in the networks that came with it.
+    """
+    usage = Usage.of(snapshot)
+    after = settle(snapshot.layout, snapshot.hosts, usage.owners)
+    return tuple(host for name, host in after.items() if host.groups != snapshot.hosts[name].groups)
+
+
+def _fits(host: Host, path: GroupPath, tree: tuple[CarvedNetwork, Mapping[GroupPath, Site]]) -> bool:
+    network, known = tree
+    return path not in network.draining and not misfits(known[path].assignment, host.labels)
+
+
+def _listings(layout: Layout) -> dict[HostName, dict[str, str]]:
+    """Return the labels that the trees in force give each listed host."""
+    labels: dict[HostName, dict[str, str]] = {}
+    for entry in _entries(layout):
+        labels[HostName(entry.name)] = {**entry.labels, **labels.get(HostName(entry.name), {})}
+    return labels
+
+
+def _entries(layout: Layout) -> Iterator[ListedHost]:
+    for network in layout.networks:
+        if network.root is not None:
+            for site in sites(network.root):
+                yield from site.group.hosts
+
+
+def _merged(base: Mapping[str, str], ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
+    """Return `ours` with what the document changed from `base` to `theirs`: nobody's change is lost."""
+    kept = {k: v for k, v in ours.items() if k in theirs or base.get(k) != v}
+    return kept | {k: v for k, v in theirs.items() if base.get(k) != v}

@@ -1,0 +1,91 @@
+"""What a new layout must not do to live addresses, and what people should be told about it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+from romana.model.block import Block
+from romana.model.errors import Problem
+from romana.model.host import Host, HostName, HostState
+from romana.model.layout import CarvedNetwork, Layout
+from romana.model.snapshot import Snapshot
+from romana.model.topology import ROOT
+from romana.net.prefix import Address
+from romana.net.table import LookupTable
+
+
+def stranded(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host]) -> Iterator[Problem]:
+    """Yield every live address that would no longer lie in the prefixes of its host's group, and why."""
+    for block in snapshot.blocks():
+        if block.holdings and (reason := _reason(snapshot, layout, hosts, block)):
+            for address, holding in block.holdings.items():
+                yield Problem(holding.name, f"holds {address} on host {block.owner.host}: {reason}")
+
+
+def _reason(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host], block: Block) -> str | None:
+    old, new = snapshot.layout.by_id(block.network), layout.by_id(block.network)
+    name = old.name if old else block.network
+    if new is None:
+        return f"network {name} is missing from the document"
+    host = hosts.get(block.owner.host)
+    if host is None:
+        return f"host {block.owner.host} is missing from the document"
+    path = host.groups.get(new.id)
+    if path is not None and any(block.prefix in p for p in new.carving.get(path, ())):
+        return None
+    before = snapshot.hosts.get(host.name)
+    group = before.groups.get(new.id) if before else None
+    if group is not None and group not in new.carving:
+        return f"group {group or '(the whole network)'} of network {name} is missing from the document"
+    if path != group:
+        return f"the document moves the host from group {group} of network {name} to {path or 'none'}"
+    return f"group {group} of network {name} would no longer have {block.prefix}"
+
+
+def warnings(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host]) -> Iterator[Problem]:
+    """Yield what is allowed and probably not meant, or takes time."""
+    for network in layout.networks:
+        yield from _about_network(snapshot, network)
+    for name, host in hosts.items():
+        before = snapshot.hosts.get(name)
+        if host.state is HostState.MISPLACED and (before is None or before.state is not host.state):
+            yield Problem(name, "its labels do not fit its group: it keeps its blocks and gets no new ones")
+        elif not host.groups and (before is None or before.groups):
+            yield Problem(name, "no group of any network fits this host")
+    yield from _about_addresses(layout, hosts)
+
+
+def _about_network(snapshot: Snapshot, network: CarvedNetwork) -> Iterator[Problem]:
+    if network.root is None:
+        yield Problem(network.name, "no topology names this network: it hands out nothing")
+    if ROOT in network.draining:
+        yield Problem(network.name, "is being emptied: it hands out nothing, apply again when it is empty")
+    elif network.draining:
+        paths = ", ".join(sorted(network.draining))
+        yield Problem(
+            network.name, f"being emptied, without new addresses: {paths}; apply again when they are empty"
+        )
+    tenants: Counter[str] = Counter()
+    for block in snapshot.blocks(network.id) if network.spec.tenants else ():
+        tenants.update(h.tenant for h in block.holdings.values() if h.tenant not in network.spec.tenants)
+    for tenant, count in sorted(tenants.items()):
+        what = (
+            f"tenant {tenant!r} is not among its tenants and keeps {count} address{'es'[: 2 * (count > 1)]}"
+        )
+        yield Problem(network.name, what)
+
+
+def _about_addresses(layout: Layout, hosts: Mapping[HostName, Host]) -> Iterator[Problem]:
+    users: defaultdict[Address, list[HostName]] = defaultdict(list)
+    table = LookupTable(
+        (prefix, network.name) for network in layout.networks for prefix in network.spec.prefixes
+    )
+    for name, host in hosts.items():
+        for address in host.addresses:
+            users[address].append(name)
+            if (found := table.lookup(address)) is not None:
+                yield Problem(name, f"its address {address} lies in network {found[1]} ({found[0]})")
+    for address, names in users.items():
+        if len(names) > 1:
+            yield Problem(names[0], f"its address {address} is also that of {', '.join(names[1:])}")
