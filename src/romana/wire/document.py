@@ -4,7 +4,8 @@
     document_node      values with places, questions, problems
     document_networks  document_groups  document_hosts  document_devices     what the keys mean
     document_check     what the parts must be to each other
-    document_write     back to text
+    document_write_v2 document_write_v3                                      back to text
+    document_joined    joined hosts put into a document, for export
 
 `version` says whose defaults hold (2: packed, owner segment, no reuse delay, /29 blocks, and the old
 keys; 3: spread, host, 30 s, /26): JSON is 2 and YAML is 3 unless the document says otherwise.
@@ -13,7 +14,7 @@ keys; 3: spread, host, 30 s, /26): JSON is 2 and YAML is 3 unless the document s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from romana.model.errors import Problem
 from romana.model.topology import Document
@@ -27,9 +28,14 @@ from romana.wire.document_check import (
 )
 from romana.wire.document_devices import read_budgets, read_devices, read_links
 from romana.wire.document_groups import read_topologies
+from romana.wire.document_joined import with_hosts
 from romana.wire.document_networks import read_networks
 from romana.wire.document_node import Fields, Node, Notes
 from romana.wire.document_text import Text, parse
+from romana.wire.document_write_v2 import left_out, write_v2
+from romana.wire.document_write_v3 import write_v3
+
+__all__ = ["Read", "left_out", "read", "with_hosts", "write"]
 
 KEYS: Final = ("version", "networks", "topologies", "devices", "links", "budgets")
 
@@ -54,6 +60,15 @@ def read(data: bytes, *, name: str = "document") -> Read:
     document = _document(fields, notes) if fields else Document()
     notes.raise_problems(name)
     return Read(document, tuple(notes.warnings))
+
+
+def write(document: Document, format: Literal["v2", "v3"]) -> str:  # noqa: A002
+    """Return the document as text: v3 YAML reads back equal; v2 JSON as far as v2 can say it.
+
+    ConfigError `not-v2` where the v2 form would mean other addresses; `left_out` lists what else it
+    does not say.
+    """
+    return write_v2(document) if format == "v2" else write_v3(document)
 
 
 def _version(text: Text) -> int:

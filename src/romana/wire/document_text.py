@@ -236,7 +236,7 @@ class _Tree:
             self._refuse(
                 event, "a key is a text, not a list or mapping; quote a text that starts with { or ["
             )
-        if value == "<<":
+        if isinstance(value, Plain) and value == "<<":
             self._refuse(event, "merge keys (<<) are not supported; write the keys out")
         return str(value)
 
