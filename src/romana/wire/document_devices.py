@@ -99,7 +99,7 @@ def _asn(node: Node) -> int | None:
             node.refuse(f"{shown(node.value)}: each half of an AS number is 0 to 65535")
             return None
         return Node(high << 16 | low, node.where, node.notes).integer(1, LAST_ASN)
-    if isinstance(node.value, Plain) and node.value.startswith("0"):
+    if isinstance(node.value, Plain) and re.match("0[0-9]", node.value):
         node.refuse(f"{shown(node.value)} must be a number without leading zeros")
         return None
     return node.integer(1, LAST_ASN)

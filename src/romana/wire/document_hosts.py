@@ -28,7 +28,7 @@ def read_host(node: Node) -> ListedHost | None:
     fields = node.fields(KEYS + OLD_KEYS if old else KEYS, {} if old else INSTEAD)
     if fields is None:
         return None
-    if fields.values.get("groups"):
+    if old and fields.values.get("groups"):
         node.refuse("has both an address, as a host, and groups; remove one of them")
     name = fields.required("name", Node.name)
     addresses, links = _addresses(fields)

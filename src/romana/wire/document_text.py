@@ -97,7 +97,9 @@ def _json(text: str, name: str) -> Value:
     try:
         return json.loads(bare, object_pairs_hook=_mapping, parse_constant=_no_number)
     except json.JSONDecodeError as error:
-        what = error.msg[:1].lower() + error.msg[1:]
+        what = (error.msg[:1].lower() + error.msg[1:]).removesuffix(" at")
+        if what in ("invalid control character", "unterminated string starting"):
+            what = "a string does not end on its line, or holds a control character"
         if not bare[error.pos :].strip():
             what = f"the document ends too early ({what})"
         _refuse(name, what, error.lineno)
@@ -134,8 +136,8 @@ def _yaml(text: str, name: str) -> Value:
 def _yaml_words(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
     lines = text.split("\n")
     written = lines[line - 1] if 0 < line <= len(lines) else ""
-    if "\t" in written[: len(written) - len(written.lstrip())]:
-        return "a tab stands in the indentation; YAML indents with spaces"
+    if "\t" in written and any(word in str(error.problem) for word in ("cannot start any token", "tab")):
+        return "a tab stands where YAML wants spaces"
     what = error.problem or error.context or "it is not YAML"
     if not "\n".join(lines[line - 1 :]).strip():
         return f"the document ends too early ({what})"
