@@ -69,8 +69,8 @@ class Reconciler:
         dice: random.Random | None = None,
     ) -> None:
         """`settle`: seconds to wait after a poke, so that a burst costs one pass."""
-        self.name, self.health = name, Health()
-        self._once, self._clock = once, clock
+        self.name, self.health, self.once = name, Health(), once
+        self._clock = clock
         self._period, self._settle, self._last_delay = period, settle, last_delay
         self._dice = dice or random.Random()  # noqa: S311 — jitter, not a secret
         self._poked = asyncio.Event()
@@ -95,7 +95,7 @@ class Reconciler:
     async def _attempt(self, delay: float) -> tuple[float, float]:
         """Make one pass; return how long to wait for a poke, and the delay if the next one fails too."""
         try:
-            done = await self._once()
+            done = await self.once()
         except StaleError:
             self._poked.set()
             await asyncio.sleep(self._dice.uniform(*JITTER))

@@ -1,0 +1,73 @@
+"""This node's own record in the store: its agent's mark, and a group in every network that has one for it.
+
+One pass of the reconciler "membership". The mark is registered by compare-and-swap:
+
+    no mark                         ours is put there
+    ours                            nothing to do
+    another journal, same boot      that journal is gone, for its machine is this one: its blocks are taken
+                                    over from their mirrors (`rebuild`)
+    another journal, another boot   it may be alive elsewhere: ours gets fresh blocks, the old ones wait
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from romana.model.errors import ConfigError
+from romana.model.host import AgentMark, Host
+from romana.plan.place import missing_groups
+from romana.ports.store import Store
+from romana.reconcile.loop import Pass
+from romana.reconcile.rebuild import Rebuild
+from romana.reconcile.view import StoreView
+from romana.wire.records import encode_host, host_key
+
+log = logging.getLogger(__name__)
+
+
+class Membership:
+    """Keeps the record right. Raises StaleError when somebody else wrote it meanwhile: look again."""
+
+    def __init__(self, store: Store, view: StoreView, mark: AgentMark, rebuild: Rebuild) -> None:
+        self._store, self._view, self._mark, self._rebuild = store, view, mark, rebuild
+        self.joined = False
+        """Whether the store has had our mark since the start."""
+
+    async def once(self) -> Pass:
+        """Register. ConfigError `unknown-host` if neither document nor operator knows this host."""
+        if not self._view.complete:
+            return Pass()
+        host = self._known()
+        record = self._wanted(host)
+        if host.agent == self._mark and record == host:
+            self.joined = True
+            return Pass()
+        old = host.agent
+        if (
+            old is not None
+            and old.incarnation != self._mark.incarnation
+            and old.boot_id == self._mark.boot_id
+        ):
+            await self._rebuild.run()
+        key, value = host_key(host.name), encode_host(record)
+        revision = await self._store.swap(key, value, self._view.revision_of(key))
+        self._view.written(key, value, revision)
+        self.joined = True
+        log.info("registered the agent of host %s", host.name, extra={"event": "join", "revision": revision})
+        return Pass(changes=1)
+
+    def _known(self) -> Host:
+        node = self._view.node
+        host = self._view.snapshot.hosts.get(node)
+        if host is None:
+            raise ConfigError(
+                f"host {node} is in no document and was not added; romana host add {node} --address …",
+                code="unknown-host",
+            )
+        return host
+
+    def _wanted(self, host: Host) -> Host:
+        snapshot = self._view.snapshot
+        more = missing_groups(snapshot.layout, snapshot.hosts, host)
+        return replace(host, agent=self._mark, groups={**host.groups, **more})
