@@ -111,7 +111,8 @@ def _edges(snapshot: Snapshot, old: CarvedNetwork, new: CarvedNetwork) -> Iterat
     who has not heard of the growth, while another makes the larger one.
     """
     existing = [extent.prefix for (network, _), extent in snapshot.extents.items() if network == old.id]
-    for path in old.carving.keys() & new.carving.keys():
+    leaves = {site.path for site in sites(new.root) if site.leaf} if new.root else set()
+    for path in old.carving.keys() & leaves:
         before, after = old.carving[path], new.carving[path]
         if before != after and any(set(before) - set(after)):
             kept = {*space.free(after, existing)}
