@@ -62,11 +62,6 @@ def channel_in(netns: int, back: int, *, path: str) -> Channel:
         return Channel()
 
 
-def same(one: int, other: int) -> bool:
-    """Whether two descriptors are of the same namespace."""
-    return os.path.samestat(os.fstat(one), os.fstat(other))
-
-
 def _enter(netns: int, path: str) -> None:
     if _libc.setns(netns, _CLONE_NEWNET):
         code = ctypes.get_errno()

@@ -84,11 +84,6 @@ class VethPlumber:
     async def interfaces(self) -> set[str]:
         return {seen.name for seen in link.every(self._host, "veth") if seen.group == GROUP}
 
-    def is_own(self, path: str) -> bool:
-        """Whether `path` names the namespace in which we run. ConfigError `netns-gone`."""
-        with netns.opened(path) as descriptor:
-            return netns.same(descriptor, self._own)
-
     async def _create(self, endpoint: Endpoint, pod: int, inside: Channel, mtu: int) -> None:
         """Make the pair. An outer end that an earlier sandbox of this endpoint left goes first."""
         request = link.create_pair(

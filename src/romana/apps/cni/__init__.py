@@ -1,0 +1,1 @@
+"""The CNI plugin: two interchangeable shims that forward to the agent, their installation, the configuration list."""
