@@ -12,6 +12,7 @@ import asyncio
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -142,6 +143,8 @@ async def _ask(control: Path, command: str) -> str:
         code, text = await _answer(reader)
     finally:
         writer.close()
+        with suppress(OSError):  # it hung up: its answer counts
+            await writer.wait_closed()
     # 0003 reconfigured, 0004 in progress, 0018 confirmed; 8xxx failed, 9xxx not understood
     # (BIRD, doc/reply_codes).
     if code >= 8000:
