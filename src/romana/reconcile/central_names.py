@@ -1,0 +1,138 @@
+"""One name, one holder: the guard that keeps two writers from giving a name addresses twice.
+
+    guard swapped: lists the addresses ─► their blocks' mirrors swapped, one for each family ─► held
+
+A name is *held* when everything its guard lists is held. Until then its writer is at work, or died at it.
+Nobody can tell which, and nobody needs to: `settle` fences the listed blocks, so that a swap of that writer
+which comes late is lost, takes back what it wrote, and deletes the guard. Whatever the order of crashes, lost
+answers and late writes, a name is held by one allocation or by none; a guard that was left behind costs
+the next caller a third of a second.
+
+The guard of a name on a host whose agent runs lists nothing: the agent chooses the addresses, and its
+mirrors come late. Such a name is held until the agent has released it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from romana.model.block import Block, Holding, Writer
+from romana.model.errors import StaleError
+from romana.model.snapshot import Snapshot
+from romana.model.topology import Placement
+from romana.plan.allocate import find_holding
+from romana.plan.allocate import release as without
+from romana.ports.store import Store, SwapLost
+from romana.reconcile.central_blocks import blocks_of
+from romana.reconcile.central_swaps import Means, Seen, fence, put_block
+from romana.wire.records import NameGuard, decode_name, encode_name, name_key
+
+LOOKS: Final = 3
+"""How often somebody else's unfinished allocation is found unchanged before it is taken for dead."""
+
+Held = Sequence[tuple[Block, Holding]]
+
+
+class Turn:
+    """One caller's wish for a name, over all its attempts."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.key = name_key(name)
+        self._mine = self._revision = self._looks = 0
+
+    async def guard(self, store: Store, seen: Seen, guard: NameGuard) -> None:
+        """Swap the guard in: from now on the others wait."""
+        self._mine = await store.swap(self.key, encode_name(guard), seen.revision(self.key))
+
+    async def settle(self, store: Store, seen: Seen, means: Means) -> None:
+        """Return if the name is free for this caller in what was seen. StaleError `name-held` if it is held.
+
+        SwapLost where an unfinished allocation had to be waited for, or ended: look again. An own one needs
+        neither patience nor fence: this caller knows the answer to each of its swaps.
+        """
+        held, guard = find_holding(seen.snapshot, self.name), guard_of(seen, self.name)
+        if _is_held(seen.snapshot, held, guard):
+            raise _name_held(seen.snapshot, self.name, held, guard)
+        revision = seen.revision(self.key)
+        mine = revision == self._mine
+        if guard is None or (mine and not held):
+            return
+        if not mine and not self._patient_enough(revision):
+            raise SwapLost(self.key, revision, revision)
+        await take_back(store, seen, self.name, means)
+        await store.swap(self.key, None, revision)
+        raise SwapLost(self.key, revision, 0)
+
+    async def give_up(self, store: Store) -> None:
+        """Delete the own guard after nothing was allocated. One that somebody has taken over is left alone."""
+        with suppress(SwapLost):
+            await store.swap(self.key, None, self._mine)
+
+    def _patient_enough(self, revision: int) -> bool:
+        self._looks = self._looks + 1 if revision == self._revision else 1
+        self._revision = revision
+        return self._looks > LOOKS
+
+
+def guard_of(seen: Seen, name: str) -> NameGuard | None:
+    key = name_key(name)
+    return decode_name(key, seen.raw[key]) if key in seen.raw else None
+
+
+async def take_back(store: Store, seen: Seen, name: str, means: Means) -> tuple[Holding, ...]:
+    """Release what the name holds in blocks that agents do not write, and stop who would give it more.
+
+    Under `packed` a block that becomes empty is closed by the same swap; `finish_yields` does the rest.
+    """
+    held = [(b, h) for b, h in find_holding(seen.snapshot, name) if not agent_writes(seen.snapshot, b)]
+    guard = guard_of(seen, name)
+    listed = set(guard.addresses) if guard else set()
+    listed -= {holding.address for _, holding in held}
+    await fence(store, seen, [b for b in blocks_of(seen.snapshot) if any(a in b.prefix for a in listed)])
+    for block, holding in held:
+        await put_block(store, seen, _released(seen.snapshot, block, holding, means.wall()))
+    return tuple(holding for _, holding in held)
+
+
+def agent_writes(snapshot: Snapshot, block: Block) -> bool:
+    """Whether the block's record is its agent's to write: a host without agent has no writer but us."""
+    host = snapshot.hosts.get(block.owner.host)
+    return block.writer is Writer.AGENT and host is not None and host.agent is not None
+
+
+def _released(snapshot: Snapshot, block: Block, holding: Holding, now: float) -> Block:
+    left = without(block, holding.address, now=now)
+    network = snapshot.layout.by_id(block.network)
+    packed = network is not None and network.spec.placement is Placement.PACKED
+    return replace(left, closed=block.closed or (packed and not left.holdings))
+
+
+def _is_held(snapshot: Snapshot, held: Held, guard: NameGuard | None) -> bool:
+    if any(agent_writes(snapshot, block) for block, _ in held):
+        return True
+    if guard is None:
+        return bool(held)
+    if not guard.addresses:
+        host = snapshot.hosts.get(guard.host)
+        return bool(held) or (host is not None and host.agent is not None)
+    return {holding.address for _, holding in held} >= set(guard.addresses)
+
+
+def _name_held(snapshot: Snapshot, name: str, held: Held, guard: NameGuard | None) -> StaleError:
+    if not held and guard is not None:
+        return StaleError(
+            f"{name} is held on host {guard.host}, or its agent is just allocating it; to move it, release it first",
+            code="name-held",
+        )
+    block = held[0][0]
+    network = snapshot.layout.by_id(block.network)
+    addresses = " and ".join(str(holding.address) for _, holding in held)
+    return StaleError(
+        f"{name} is held already: {addresses} on host {block.owner.host}, "
+        f"network {network.name if network else block.network}",
+        code="name-held",
+    )
