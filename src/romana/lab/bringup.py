@@ -58,13 +58,14 @@ async def _routers(lab: Lab, layout: Layout, say: Say) -> None:
 async def _nodes(lab: Lab, pods: int, say: Say) -> None:
     nodes = lab.plan.of_kind(Kind.NODE)
     async with asyncio.TaskGroup() as group:
-        group.create_task(output(romana("cni", "install", "--dir", str(PLUGINS))))
+        group.create_task(output(romana("cni", "install", str(PLUGINS))))
         for node in nodes:
             speaks = lab.plan.speaks(node)
             group.create_task(start_node(lab.programs, node.name, speaks=speaks))
     say(f"{len(nodes)} agents ready")
-    await lab.add([node.name for node in nodes for _ in range(pods)])
-    say(f"{len(lab.pods)} pods")
+    if pods:
+        await lab.add([node.name for node in nodes for _ in range(pods)])
+        say(f"{len(lab.pods)} pods")
 
 
 async def _converge(lab: Lab, say: Say) -> None:
@@ -77,4 +78,5 @@ async def _converge(lab: Lab, say: Say) -> None:
                 code="lab-unreachable",
                 problems=[Problem(f.source, f"does not reach {f.target} ({f.address})") for f in failed[:10]],
             )
-    say(f"all {lab.pairs()} pairs of pods reach each other")
+    if lab.pods:
+        say(f"all {lab.pairs()} pairs of pods reach each other")

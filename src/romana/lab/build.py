@@ -34,8 +34,7 @@ _SETTINGS: Final = {
     Kind.SPINE: _EVERYWHERE | _ROUTER,
     Kind.TOR: _EVERYWHERE | _ROUTER,
     Kind.SWITCH: _EVERYWHERE,
-    # What a distribution sets for a machine that runs containers; the rest is the agent's.
-    Kind.NODE: _EVERYWHERE | {"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1"},
+    Kind.NODE: _EVERYWHERE,  # forwarding is the agent's to switch on
 }
 
 

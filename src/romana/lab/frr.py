@@ -135,7 +135,7 @@ def _filters(
     own = _served(layout, device, version)
     spans = {
         "INSIDE": _served(layout, device, version, inside=True) or known,
-        "HOSTS": [default, *own],
+        "HOSTS": [default, *(Span(span.prefix, span.prefix.length) for span in own)],
         "UP": own or known,
         "ABOVE": [default, *known],
         "KNOWN": known,

@@ -14,9 +14,14 @@ STORE_URL: Final = f"sqlite://{STORE}"
 PLUGINS: Final = ROOT / "cni-bin"
 
 
+AGENT: Final = (sys.executable, "-P", "-m", "romana.apps.agent")
+"""The real agent, told by its environment; `-P`: no module of the working directory is taken for one of ours."""
+_MAIN: Final = "import sys; from romana.apps.cli.main import main; sys.exit(main())"
+
+
 def romana(*words: str) -> list[str]:
-    """Return the command line of our own program, by the interpreter that runs the lab."""
-    return [sys.executable, "-m", "romana.apps.cli.main", *words]
+    """Return the command line of `romana`, by the interpreter that runs the lab."""
+    return [sys.executable, "-P", "-c", _MAIN, *words]
 
 
 def place(node: str) -> Path:
@@ -50,7 +55,7 @@ async def start_node(programs: Programs, node: str, *, speaks: bool) -> None:
     async def ready() -> bool:
         return bool(conflists(node))
 
-    await programs.start(Program(node, "agent", romana("agent"), environment(node), ready))
+    await programs.start(Program(node, "agent", AGENT, environment(node), ready))
     if speaks:
         await _start_bird(programs, node)
 

@@ -91,13 +91,18 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
     with program.log.open("ab") as log, within(program.device):
         return subprocess.Popen(
             program.argv,
-            env={**os.environ, **program.env},
+            env={**inherited(), **program.env},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd="/",
             start_new_session=True,
         )
+
+
+def inherited() -> dict[str, str]:
+    """Return the environment without settings of Romana: those of the lab's owner are not the lab's."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("ROMANA_")}
 
 
 async def ended(process: subprocess.Popen[bytes]) -> int:
@@ -113,11 +118,11 @@ async def ended(process: subprocess.Popen[bytes]) -> int:
     return process.wait()
 
 
-async def output(argv: Sequence[str], *, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
+async def output(argv: Sequence[str], *, stdin: bytes = b"") -> bytes:
     """Return what a short program of the lab prints. TransientError with its words if it fails."""
     process = await asyncio.create_subprocess_exec(
         *argv,
-        env={**os.environ, **(env or {})},
+        env=inherited(),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

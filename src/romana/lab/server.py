@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -13,9 +14,12 @@ from romana.lab.blueprint import Kind
 from romana.lab.contain import NETNS
 from romana.lab.messages import failure, line, peer_uid, unknown
 from romana.lab.nodes import STORE, environment
+from romana.lab.picture import picture
 from romana.lab.programs import LOGS
 from romana.lab.state import Lab
 from romana.model.errors import ConfigError, RefusedError, RomanaError
+from romana.model.route import RouteKind
+from romana.reconcile.central import read_snapshot
 from romana.wire.tables import write_tables
 
 Request = Mapping[str, Any]
@@ -36,6 +40,7 @@ class Server:
             "ping": self._ping,
             "tables": self._tables,
             "counters": self._counters,
+            "picture": self._picture,
             "logs": self._logs,
             "pod-add": self._pod_add,
             "pod-remove": self._pod_remove,
@@ -109,6 +114,20 @@ class Server:
     async def _counters(self, _: Request) -> Any:
         counts = await self.lab.counts()
         return [{"device": device} | dataclasses.asdict(count) for device, count in counts.items()]
+
+    async def _picture(self, _: Request) -> Any:
+        """The lab as SVG, with the number of routes on each router."""
+        lab = self.lab
+        routers = [device.name for device in lab.plan.devices if device.routes]
+        told = (RouteKind.GROUP, RouteKind.HOST)
+        counts = {t.device: sum(r.kind in told for r in t.routes) for t in await lab.tables(routers)}
+        return picture(
+            lab.plan,
+            await read_snapshot(lab.store),
+            title=lab.name,
+            pods=Counter(pod.node for pod in lab.pods.values()),
+            notes={name: f"{number} routes" for name, number in counts.items()},
+        )
 
     async def _logs(self, request: Request) -> Any:
         name = request["device"]

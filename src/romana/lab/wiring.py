@@ -150,15 +150,11 @@ def _levels(laid: Iterable[tuple[Port, Port]], parts: Parts) -> dict[str, int]:
 
 
 def _families(router: Router, host: ListedHost) -> Iterator[tuple[Address, Address]]:
-    """Yield the pairs of addresses, router's and host's, that a routed port bears."""
+    """Yield the pairs of addresses, router's and host's, that a routed port bears: those of the BGP sessions."""
     for own in (router.address, router.address6):
-        if own is not None:
-            given = host.links.get(router.name)
-            peers = [given] if given is not None else []
-            peers += [a for a in host.addresses if a.version == own.version]
-            peer = next((a for a in peers if a.version == own.version), None)
-            if peer is not None:
-                yield own, peer
+        peer = next((a for a in host.addresses if own is not None and a.version == own.version), None)
+        if own is not None and peer is not None:
+            yield own, peer
 
 
 def _as_host(router: Router) -> ListedHost:

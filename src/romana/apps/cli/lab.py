@@ -169,6 +169,18 @@ def counters(name: str | None) -> None:
     show(found, lambda: columns(headers, ([str(v) for v in row.values()] for row in found)))
 
 
+@lab.command("picture", cls=Command, store=False)
+@named
+def picture(name: str | None) -> None:
+    """Print the lab as an SVG picture: devices, cables, pods, and the tree of prefixes.
+
+    \b
+        romana lab picture > dc.svg
+    """
+    svg = client.ask(name, "picture")
+    show({"svg": svg}, svg.rstrip)
+
+
 @lab.command("exec", cls=Command, store=False, context_settings={"allow_interspersed_args": False})
 @named
 @click.argument("device", metavar="NODE")

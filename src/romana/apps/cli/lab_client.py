@@ -82,7 +82,8 @@ def start(words: Sequence[str], report: Callable[[Mapping[str, Any]], None]) -> 
 
 
 def program(*words: str) -> list[str]:
-    return [sys.executable, "-m", "romana.lab", *words]
+    """Return the command line of the lab's own program; `-P`: nothing of the working directory is imported."""
+    return [sys.executable, "-P", "-m", "romana.lab", *words]
 
 
 def down(lab: str | None) -> str:
@@ -108,12 +109,17 @@ def execute(lab: str | None, device: str, command: Sequence[str]) -> NoReturn:
     here = str(Path.cwd())
     inside = ["--target", str(where["pid"]), "--mount", "--pid", f"--net={where['netns']}", f"--wdns={here}"]
     try:
-        os.execvpe("nsenter", ["nsenter", *inside, "--", *command], {**os.environ, **where["env"]})  # noqa: S606  becoming it is the point
+        os.execvpe("nsenter", ["nsenter", *inside, "--", *command], {**_foreign(), **where["env"]})  # noqa: S606  becoming it is the point
     except OSError as error:
         raise RefusedError(
             f"cannot run nsenter: {error.strerror}; install with: apt-get install util-linux",
             code="lab-missing",
         ) from error
+
+
+def _foreign() -> dict[str, str]:
+    """Return the environment without settings of Romana, which would point out of the lab."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("ROMANA_")}
 
 
 def _trust(connection: socket.socket, name: str) -> None:

@@ -1,0 +1,196 @@
+"""`python -m romana.lab.demo`: the data centre `leaf-spine` built, used, broken, healed and proved, in a minute.
+
+It is a script of `romana` commands, each shown as a user would type it. Every promise is checked on the spot: the
+exit status is 1 if one was not kept, and nothing stays behind, also after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from romana.lab.demo_shell import Shell
+from romana.model.errors import RomanaError
+
+NAME: Final = "demo"
+PODS: Final = 18
+MORE: Final = 50
+QUIET: Final = 10.0
+"""Seconds that the routers have to come to rest before their route changes are counted."""
+RECOVERY: Final = 30.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m romana.lab.demo", description=__doc__)
+    parser.add_argument("--picture", default="romana-demo.svg", help="where the drawing is written")
+    options = parser.parse_args()
+    began = time.monotonic()
+    shell = Shell(NAME)
+    if any(lab["name"] == NAME for lab in shell.ask("lab", "list")):
+        shell.say(
+            f"A lab called {NAME} is running already; end it with `romana lab down --name {NAME}` first."
+        )
+        return 1
+    try:
+        _demo(shell, Path(options.picture))
+    except RomanaError as error:
+        shell.promise(False, str(error))
+    except KeyboardInterrupt:
+        shell.say("\ninterrupted")
+        return 130
+    finally:
+        shell.quietly("lab", "down", "--name", NAME)
+    took = time.monotonic() - began
+    kept = shell.kept
+    shell.say(
+        f"\n{'Every promise was kept' if kept else 'NOT every promise was kept'}; it took {took:.0f} s."
+    )
+    return 0 if kept else 1
+
+
+def _demo(shell: Shell, picture: Path) -> None:
+    _build(shell)
+    _start_pods(shell)
+    _show_tables(shell)
+    _start_more(shell)
+    _cut_and_heal(shell)
+    _prove(shell)
+    _draw(shell, picture)
+
+
+def _build(shell: Shell) -> None:
+    shell.title("A data centre: 2 spines and 3 ToRs (FRR), 9 nodes (the agent and BIRD)")
+    shell.run("lab", "up", "leaf-spine", "--name", NAME, "--pods", "0")
+    shell.title("Its prefixes follow its cables: one for each rack, one in it for each node")
+    shell.run("topology", "show")
+
+
+def _start_pods(shell: Shell) -> None:
+    shell.title(f"{PODS} pods, started through the CNI plugin")
+    shell.run("lab", "pod", "add", "--count", str(PODS))
+    shell.run("lab", "ping", "--wait", str(RECOVERY))
+    pairs = shell.ask("lab", "ping")
+    shell.promise(not pairs["failed"], f"all {pairs['pairs']} pairs of pods reach each other")
+
+
+def _show_tables(shell: Shell) -> None:
+    shell.title("What each kind of device holds in its kernel (of the pods' network)")
+    for device in ("spine-1", "tor-1", "node-1"):
+        shell.command("lab", "routes", device)
+        shell.say(_drawn(_planned(shell, device)))
+    for spine in ("spine-1", "spine-2"):
+        kinds = Counter(route["kind"] for route in _planned(shell, spine))
+        shell.promise(
+            kinds == {"group": 3, "discard": 1},
+            f"{spine} holds {kinds['group']} routes for {PODS} pods, and the discard of what nobody owns",
+        )
+
+
+def _start_more(shell: Shell) -> None:
+    shell.title(f"{MORE} more pods: what do the routers notice?")
+    before = _at_rest(shell)
+    shell.run("lab", "pod", "add", "--count", str(MORE), tail=3)
+    answer = shell.ask("lab", "ping", "--wait", "5")
+    time.sleep(1)  # an update would be on its way for 50 ms
+    after = _counters(shell)
+    shell.run("lab", "counters")
+    shell.promise(not answer["failed"], f"all {answer['pairs']} pairs of {PODS + MORE} pods reach each other")
+    noticed = {device for device, count in after.items() if count != before[device]}
+    shell.promise(
+        not noticed,
+        f"no route changed and no BGP update was sent on the {len(after)} routers"
+        + (f", but on {', '.join(sorted(noticed))}" if noticed else ""),
+    )
+
+
+def _cut_and_heal(shell: Shell) -> None:
+    shell.title("A cable breaks: node-1 is cut off")
+    spines = {name: count for name, count in _at_rest(shell).items() if name.startswith("spine")}
+    lost = next(r["prefix"] for r in _planned(shell, "tor-1") if _leads_to(r, "node-1"))
+    shell.run("lab", "fail", "node-1")
+    took = _until(lambda: not any(_leads_to(r, "node-1") for r in _planned(shell, "tor-1")))
+    shell.promise(took is not None, f"tor-1 withdrew {lost} in {took or 0:.1f} s")
+    names = {pod["name"] for pod in shell.ask("lab", "status")["pods"] if pod["node"] == "node-1"}
+    failed = shell.ask("lab", "ping")["failed"]
+    strangers = [f for f in failed if not names & {f["source"], f["target"]}]
+    shell.promise(bool(failed) and not strangers, "only the pods of node-1 are out of reach")
+    shell.run("lab", "heal", "node-1")
+    took = _until(lambda: not shell.ask("lab", "ping", "--wait", "0.5")["failed"])
+    shell.promise(took is not None, f"all pods reach each other again after {took or 0:.1f} s")
+    back = any(_leads_to(r, "node-1") and r["prefix"] == lost for r in _planned(shell, "tor-1"))
+    shell.promise(back, f"tor-1 has {lost} back")
+    noticed = {name for name, count in _counters(shell).items() if spines.get(name, count) != count}
+    shell.promise(not noticed, "the spines saw nothing of it: their route is the rack's")
+
+
+def _prove(shell: Shell) -> None:
+    shell.title("Proof, on the kernel's tables of all 14 devices")
+    shell.command("lab", "routes", "-o", "json", "|", "romana", "verify", "--tables", "-")
+    status, text = shell.piped(("lab", "routes", "-o", "json"), ("verify", "--tables", "-"))
+    shell.say(text)
+    shell.promise(
+        status == 0, "every address is delivered from everywhere, what nobody owns is discarded, no loop"
+    )
+
+
+def _draw(shell: Shell, path: Path) -> None:
+    path.write_text(shell.output("lab", "picture"))
+    shell.say(f"\nThe data centre is drawn in {path}")
+
+
+def _at_rest(shell: Shell) -> dict[str, Any]:
+    """Return the counters once they have stood still for a second."""
+    counted = _counters(shell)
+    deadline = time.monotonic() + QUIET
+    while time.monotonic() < deadline:
+        time.sleep(1)
+        again = _counters(shell)
+        if again == counted:
+            break
+        counted = again
+    return counted
+
+
+def _counters(shell: Shell) -> dict[str, Any]:
+    return {row["device"]: row for row in shell.ask("lab", "counters")}
+
+
+def _planned(shell: Shell, device: str) -> list[dict[str, Any]]:
+    """Return the device's routes that the pods' network is about: not the fabric's own cables."""
+    return [
+        r for table in shell.ask("lab", "routes", device) for r in table["routes"] if r["kind"] != "foreign"
+    ]
+
+
+def _leads_to(route: dict[str, Any], device: str) -> bool:
+    return device in route["device"] if isinstance(route["device"], list) else route["device"] == device
+
+
+def _drawn(routes: list[dict[str, Any]]) -> str:
+    rows = [(r["prefix"], r["kind"], _hops(r)) for r in routes]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(f"  {p:<{widths[0]}}  {k:<{widths[1]}}  {h}".rstrip() for p, k, h in rows)
+
+
+def _hops(route: dict[str, Any]) -> str:
+    device = route["device"] if isinstance(route["device"], list) else [route["device"]]
+    return " and ".join(name for name in device if name)
+
+
+def _until(met: Callable[[], bool]) -> float | None:
+    """Return after how many seconds it was so, None if it was not in time."""
+    began = time.monotonic()
+    while time.monotonic() - began < RECOVERY:
+        if met():
+            return time.monotonic() - began
+        time.sleep(0.05)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
