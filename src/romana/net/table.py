@@ -1,16 +1,18 @@
 """Longest match in an immutable table.
 
 The prefixes are flattened to intervals that do not overlap, each with its answer worked out, so that
-a lookup is one bisection of a list of integers.
+a lookup is one bisection of a list of integers. For IPv4 the leading bits of the address say between
+which places to bisect: fewer integers are touched, and in a large table most of the time is spent
+waiting for memory.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
-from romana.net.prefix import Address, Prefix
+from romana.net.prefix import FAMILY, Address, Prefix
 
 T = TypeVar("T")
 
@@ -21,25 +23,37 @@ class LookupTable(Generic[T]):
     Cost: building is a sort and one pass (10^5 prefixes: about 0.3 s); a lookup is a bisection.
     """
 
-    __slots__ = ("_answers", "_items", "_starts")
+    __slots__ = ("_answers", "_border", "_items", "_places", "_shift", "_starts")
 
     def __init__(self, items: Iterable[tuple[Prefix, T]]) -> None:
         last = {prefix.key: (prefix, value) for prefix, value in items}
         self._items = [last[key] for key in sorted(last)]
         self._starts, self._answers = _flatten(self._items)
+        self._border = bisect_left(self._starts, FAMILY)
+        leading = min(self._border.bit_length(), 16)
+        self._shift = 40 - leading
+        self._places = [bisect_left(self._starts, n << self._shift) for n in range((1 << leading) + 1)]
 
     def lookup(self, address: Address) -> tuple[Prefix, T] | None:
         """Return the longest prefix that holds `address`, with its value; None if none does."""
-        return self._answers[bisect_right(self._starts, address.key) - 1]
+        key = address.key  # as in lookup_key, written out: a call would cost a third as much again
+        if key < FAMILY:
+            places, leading = self._places, key >> self._shift
+            return self._answers[bisect_right(self._starts, key, places[leading], places[leading + 1]) - 1]
+        return self._answers[bisect_right(self._starts, key, self._border) - 1]
 
     def lookup_key(self, key: int) -> tuple[Prefix, T] | None:
         """Do the same for `Address.key`: for loops that never make the value."""
-        return self._answers[bisect_right(self._starts, key) - 1]
+        if key < FAMILY:
+            places, leading = self._places, key >> self._shift
+            return self._answers[bisect_right(self._starts, key, places[leading], places[leading + 1]) - 1]
+        return self._answers[bisect_right(self._starts, key, self._border) - 1]
 
     def intervals(self) -> Iterator[tuple[int, tuple[Prefix, T] | None]]:
         """Yield where each run of equal answers starts (an address key without its lowest byte), ascending.
 
-        The first starts below every address; neighbours may have the same answer.
+        The first starts below every address, one starts where IPv4 ends if its last address is covered;
+        neighbours may have the same answer.
         """
         return zip(self._starts, self._answers, strict=True)
 
