@@ -34,6 +34,7 @@ class TopologyMachine(RuleBasedStateMachine):
         self.held: dict[str, tuple] = {}
         self.agents: set[str] = set()
         self.numbers = count(1)
+        self.spaces = count(1)
 
     # ---- the operator ----
 
@@ -77,8 +78,8 @@ class TopologyMachine(RuleBasedStateMachine):
     def add_network(self, families, owner, placed, own_tree, tenants):
         if len(self.draft.networks) > 3:
             return
-        draft, number = self.draft.copy(), next(self.numbers)
-        name = f"net-{number}"
+        draft, number = self.draft.copy(), next(self.spaces)
+        name = f"net-{next(self.numbers)}"
         draft.networks[name] = replace(network(name, number, families, owner, placed, 0.0), tenants=tenants)
         if own_tree or not draft.trees:
             draft.trees.append(Tree([name], {"only": {}}))
@@ -113,7 +114,7 @@ class TopologyMachine(RuleBasedStateMachine):
     def change_network(self, data):
         draft = self.draft.copy()
         name = data.draw(st.sampled_from(sorted(draft.networks)))
-        old, number = draft.networks[name], next(self.numbers)
+        old, number = draft.networks[name], next(self.spaces)
         change = data.draw(
             st.sampled_from(
                 [
@@ -123,7 +124,7 @@ class TopologyMachine(RuleBasedStateMachine):
                     {"placement": Placement.PACKED},
                     {"reuse_delay": 0.0},
                     {"tenants": ("db",)},
-                    {"prefixes": (*old.prefixes, Prefix.parse(f"10.200.{number % 256}.0/26"))},
+                    {"prefixes": (*old.prefixes, Prefix.parse(f"10.200.{number}.0/26"))},
                     {"prefixes": old.prefixes[:1]},
                 ]
             )

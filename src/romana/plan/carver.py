@@ -168,11 +168,11 @@ class Carver:
 
     def _add(self, share: Share, children: Sequence[Share], pending: Sequence[Share]) -> None:
         """Find room for groups that join others: a share like theirs, if need be by growing, else a smaller one."""
-        sizes = weights([child.group for child in children])
-        self._want(children, sizes, unit(sizes, sum(p.size for p in share.prefixes)) or 1)
+        self._want_like_siblings(share, children)
         for child in self._in_order(pending):
             found = self._place(child, share.pool)
             while found is None and self._grow(share, child.length):
+                self._want_like_siblings(share, children)
                 found = self._place(child, share.pool)
             while found is None and child.length < self._least[child.path]:
                 child.length += 1
@@ -181,6 +181,10 @@ class Carver:
                 self._no_room(share, child)
             else:
                 child.prefixes = [found]
+
+    def _want_like_siblings(self, share: Share, children: Sequence[Share]) -> None:
+        sizes = weights([child.group for child in children])
+        self._want(children, sizes, unit(sizes, sum(p.size for p in share.prefixes)) or 1)
 
     def _widen(self, child: Share) -> None:
         """Let a group that keeps its prefix grow to what the document now expects of it."""
@@ -231,7 +235,7 @@ class Carver:
         block = self.network.block_length(self.version)
         free = Pool(self.version, share.pool)
         count = f"{len(pending)} groups" if len(pending) > 1 else f"group {pending[0].group.name}"
-        length = self._bits + 1 - max(1, free.size // (1 << (len(pending) - 1).bit_length())).bit_length()
+        length = self._bits + 1 - free.size.bit_length() + (len(pending) - 1).bit_length()
         if length > block:
             what = f"{count} share {_list(share)}: each would get a /{length}, smaller than a /{block} block"
         else:
