@@ -22,6 +22,17 @@ BOTH = (Problem("networks[0]", "no prefix"), Problem("", "nothing at all"))
         (ConfigError("a", code="c", problems=BOTH), 2, "Error: a [c]\n  networks[0]: no prefix\n  nothing at all\n"),
         (ConfigError(problems=BOTH), 2, "Error: 2 problems [bad-input]\n  networks[0]: no prefix\n  nothing at all\n"),
         (ConfigError(code="c", problems=BOTH[:1]), 2, "Error: networks[0]: no prefix [c]\n"),
+        (ConfigError(str(BOTH[0]), code="c", problems=BOTH[:1]), 2, "Error: networks[0]: no prefix [c]\n"),
+        (
+            ConfigError(f"x has 2 problems, the first: {BOTH[0]}", code="c", problems=BOTH),
+            2,
+            "Error: x has 2 problems [c]\n  networks[0]: no prefix\n  nothing at all\n",
+        ),
+        (
+            PlanError(f"would strand: {BOTH[0]}; {BOTH[1]}", problems=BOTH),
+            3,
+            "Error: would strand [impossible-now]\n  networks[0]: no prefix\n  nothing at all\n",
+        ),
         (PlanError("full"), 3, "Error: full [impossible-now]\n"),
         (errors.StaleError("late"), 4, "Error: late [conflict]\n"),
         (errors.TransientError("gone"), 5, "Error: gone [no-answer]\n"),

@@ -59,10 +59,14 @@ def _sentence(error: click.UsageError) -> str:
 
 
 def _text(error: RomanaError) -> str:
-    if not error.message and len(error.problems) == 1:
-        return f"Error: {error.problems[0]} [{error.code}]"
-    lines = [f"Error: {_headline(error)} [{error.code}]", *(f"  {problem}" for problem in error.problems)]
-    return "\n".join(lines)
+    """Return the sentence, then the problems, each said once."""
+    head, problems = _headline(error), [str(problem) for problem in error.problems]
+    if problems and problems[0] in head:
+        if len(problems) == 1:
+            problems = []
+        else:
+            head = head[: head.index(problems[0])].removesuffix(", the first: ").rstrip(": ")
+    return "\n".join([f"Error: {head} [{error.code}]", *(f"  {problem}" for problem in problems)])
 
 
 def _json(error: RomanaError) -> str:

@@ -45,7 +45,7 @@ def find_group(snapshot: Snapshot, path: str, network: str | None) -> list[tuple
 def unknown(kind: str, name: str, known: Iterable[str], *, code: str) -> ConfigError:
     """Return the error for a name that nothing bears, with the nearest that something does."""
     names = [*known]
-    match get_close_matches(name, names, n=3):
+    match get_close_matches(name, names, n=3, cutoff=0.5):
         case []:
             hint = f"; `romana {kind} list` shows those there are" if names else f"; there is no {kind} yet"
         case near:

@@ -62,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a name never breaks on a terminal's encoding
     try:
-        with romana.make_context("romana", args) as context:
+        _require_text(args)
+        with romana.make_context("romana", [*args]) as context:
             romana.invoke(context)
             sys.stdout.flush()
         return 0
@@ -76,6 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         from romana.apps.cli.errors import report
 
         return report(error, args)
+
+
+def _require_text(args: Sequence[str]) -> None:
+    """Refuse what is no UTF-8 before it gets into a name. UsageError."""
+    for word in args:
+        if not word.isascii() and any("\ud800" <= c <= "\udfff" for c in word):
+            raise click.UsageError(f"{word!a} is not UTF-8 text")
 
 
 def _pipe_closed() -> int:

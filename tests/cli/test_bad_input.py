@@ -1,0 +1,153 @@
+"""Whatever is typed or handed in: one clear sentence, the right status, never a traceback."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from cli_harness import Romana
+from documents import FLAT
+
+GROUPS = "\n".join(f"      - {{name: g{number}}}" for number in range(10_000))
+DOCUMENTS = {
+    "empty": "",
+    "a number": "1",
+    "a list": "[]",
+    "truncated JSON": '{"networks": [{"name": "a", "ci',
+    "truncated YAML": "networks:\n  - {name: a, cidr:",
+    "tabs": "networks:\n\t- name: a\n",
+    "no text": b"\xff\xfe\x00\x00",
+    "null bytes": b"networks: \x00",
+    "wrong types": "networks: {a: 1}\ntopologies: 5",
+    "a name that is a list": "networks: [{name: [a], cidr: 10.0.0.0/8}]\ntopologies: []",
+    "host bits": "networks: [{name: a, cidr: 10.0.0.1/8}]\ntopologies: []",
+    "overlap": "networks: [{name: a, cidr: 10.0.0.0/8}, {name: b, cidr: 10.1.0.0/16}]\ntopologies: []",
+    "block too large": "networks: [{name: a, cidr: 10.0.0.0/30, block_mask: 29}]\ntopologies: []",
+    "duplicate names": "networks: [{name: a, cidr: 10.0.0.0/16}, {name: a, cidr: 10.1.0.0/16}]\ntopologies: []",
+    "hosts and groups": FLAT.replace("hosts:", "groups: [{name: x}]\n        hosts:"),
+    "an unknown key": FLAT.replace("block_mask", "blok_mask"),
+    "IPv6 in IPv4": "networks: [{name: a, cidr: 'fd00::/33', block_mask: 122}]\ntopologies: []",
+    "deep": "[" * 100_000,
+    "an alias": "networks: &a [*a]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("verb", ["validate", "plan", "apply"])
+def test_a_bad_document_is_refused_with_its_problems(romana: Romana, name: str, verb: str) -> None:
+    done = romana("topology", verb, "-", stdin=DOCUMENTS[name])
+    assert (done.status, done.out) == (2, ""), done.err
+    assert done.err.startswith("Error: ")
+    done = romana("topology", verb, "-", "-o", "json", stdin=DOCUMENTS[name])
+    assert done.status == 2
+    assert done.error["message"]
+    assert done.error["code"] in ("bad-document", "bad-syntax")
+
+
+@pytest.mark.slow
+def test_ten_thousand_groups_do_not_fit_a_small_network(romana: Romana) -> None:
+    text = f"networks: [{{name: a, cidr: 10.0.0.0/24}}]\ntopologies:\n  - networks: [a]\n    map:\n{GROUPS}"
+    done = romana("topology", "apply", "-", stdin=text)
+    assert (done.status, done.out) == (2, "")
+    done = romana("topology", "apply", "-", stdin=text.replace("10.0.0.0/24", "10.0.0.0/8"))
+    assert (done.status, len(done.out.splitlines())) == (0, 10_001)
+    assert len(romana("topology", "show", "-o", "json").json["networks"][0]["groups"]) == 10_000
+
+
+def test_a_file_that_cannot_be_read_is_named(romana: Romana, tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.yaml", tmp_path, Path("/proc/self/mem")):
+        done = romana("topology", "validate", str(path))
+        assert done.status == 2
+        assert str(path) in done.err
+        assert done.err.endswith(" [unreadable-file]\n")
+        assert len(done.err.splitlines()) == 1
+
+
+CASES = [
+    ("host show nobody", 2, "unknown-host"),
+    ("host label nobody a=b", 2, "unknown-host"),
+    ("host remove nobody", 2, "unknown-host"),
+    ("host add n9 --address 10.0.0.300", 2, "bad-address"),
+    ("host add n9 --address fe80::1%eth0", 2, "bad-address"),
+    ("host add n9 --address 192.168.0.9/24", 2, "bad-address"),
+    ("host add n9 --address 192.168.0.9 --label broken", 2, "bad-label"),
+    ("host add n9 --address 192.168.0.9 --label =x", 2, "bad-label"),
+    ("host add n1 --address 192.168.0.9", 4, None),
+    ("host label n1 -- -", 2, "bad-label"),
+    ("host label n1 word", 2, "bad-label"),
+    ("network show nothing", 2, "unknown-network"),
+    ("group show nowhere", 2, "unknown-group"),
+    ("group list --network nothing", 2, "unknown-network"),
+    ("block list --host nobody", 2, "unknown-host"),
+    ("block list --network nothing", 2, "unknown-network"),
+    ("block list --group nowhere", 2, "unknown-group"),
+    ("address list --host nobody", 2, "unknown-host"),
+    ("address show nobody", 2, "unknown-address"),
+    ("address show 10.9.0.1", 2, "unknown-address"),
+    ("address release nobody", 2, None),
+    ("address release 10.9.0.1", 2, None),
+    ("address allocate a", 2, "usage"),
+    ("address allocate a --host nobody", 2, "unknown-host"),
+    ("address allocate a --host n1 --network nothing", 2, "unknown-network"),
+    ("address reserve 10.9.0.1/24", 2, "bad-prefix"),
+    ("address reserve 10.9.0.1", 2, "bad-prefix"),
+    ("address reserve x/24", 2, "bad-prefix"),
+    ("address reserve 10.9.0.0/24", 2, None),
+    ("address reserve 11.0.0.0/24", 2, None),
+    ("address unreserve 10.9.0.0/29", 2, None),
+    ("route list", 2, "usage"),
+    ("route list --observer nobody", 2, "unknown-observer"),
+    ("verify --tables /nowhere", 2, "unreadable-file"),
+    ("topology export --format v1", 2, "usage"),
+    ("network list --store nonsense", 2, "store-url"),
+    ("network list --store etcd://127.0.0.1", 2, "store-unsupported"),
+    ("network list --store sqlite:///", 2, "store-url"),
+    ("network list --store sqlite:///proc/romana/store.db", 5, None),
+    ("network list --store sqlite:///usr/bin/env", 5, None),
+    ("network list --store sqlite:///tmp", 5, None),
+]
+
+
+@pytest.fixture
+def flat(romana: Romana) -> Romana:
+    assert romana("topology", "apply", "-", stdin=FLAT).status == 0
+    return romana
+
+
+@pytest.mark.parametrize(("command", "status", "code"), CASES, ids=[case[0] for case in CASES])
+def test_a_wrong_command_says_what_is_wrong(
+    flat: Romana, command: str, status: int, code: str | None
+) -> None:
+    args = shlex.split(command)
+    done = flat(*args)
+    assert (done.status, done.out) == (status, ""), done.err
+    assert done.err.startswith("Error: ")
+    at = args.index("--") if "--" in args else len(args)
+    done = flat(*args[:at], "-o", "json", *args[at:])
+    assert done.status == status
+    assert code in (None, done.error["code"])
+
+
+def test_near_names_are_offered(flat: Romana) -> None:
+    assert "did you mean 'flat'?" in flat("network", "show", "flta").err
+    assert "did you mean 'n2' or 'n1'?" in flat("host", "show", "n3").err
+
+
+def test_every_problem_is_listed_at_once(flat: Romana) -> None:
+    done = flat("host", "add", "n9", "--address", "1.2.3", "--address", "x,fd00::1", "-o", "json")
+    assert len(done.error["problems"]) == 2
+
+
+def test_arguments_that_are_no_text_are_refused(flat: Romana) -> None:
+    for args in (("host", "show", "\udcff"), ("address", "allocate", "a\udc80", "--host", "n1")):
+        done = flat(*args)
+        assert done.status == 2
+        assert done.err.endswith(" [usage]\n")
+
+
+def test_an_empty_store_is_empty(romana: Romana) -> None:
+    for command in ("network list", "group list", "host list", "block list", "address list"):
+        assert romana(*command.split(), "-o", "json").json == []
+    assert romana("topology", "show", "-o", "json").json == {"networks": []}
+    assert romana("verify").status == 0
