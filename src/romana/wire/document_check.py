@@ -86,7 +86,7 @@ def check_names(trees: Sequence[Tree], devices: Sequence[tuple[Device, str]], no
 
 
 def check_served(devices: Sequence[tuple[Device, str]], trees: Sequence[Tree], notes: Notes) -> None:
-    paths = {path for tree in trees for path in ("", *tree.places)}
+    paths = {"", *(path for tree in trees for path in tree.places)}
     for device, where in devices:
         if device.serves is not None and device.serves not in paths:
             what = f"no group has the path {shown(device.serves)}{nearest(device.serves, paths)}"

@@ -158,12 +158,13 @@ class Node:
             self._wrong("a mapping from key to value")
             return {}
         self._refuse_twice(self.value)
-        for key in self.value:
-            if not (key and key.isprintable()):
+        nodes = {}
+        for key, value in self.value.items():
+            if key and key.isprintable():
+                nodes[key] = Node(value, f"{self.where}.{clipped(key)}", self.notes)
+            else:
                 self.refuse(f"the key {shown(key)} is empty or cannot be printed; write another")
-        return {
-            key: Node(value, f"{self.where}.{clipped(key)}", self.notes) for key, value in self.value.items()
-        }
+        return nodes
 
     def labels(self) -> dict[str, str]:
         """Return a mapping from text to text."""
