@@ -29,9 +29,9 @@ class Namespace:
         os.close(self.descriptor)
 
     def run(self, command: str, *, check: bool = True) -> str:
-        """Run a shell command inside; return what it printed."""
+        """Run shell commands inside, up to the first that fails; return what they printed."""
         done = subprocess.run(
-            ["nsenter", f"--net={self.path}", "sh", "-c", command],
+            ["nsenter", f"--net={self.path}", "sh", "-ec", command],
             capture_output=True,
             text=True,
             check=False,

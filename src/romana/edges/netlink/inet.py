@@ -127,11 +127,10 @@ def routes_by(channel: Channel, index: int) -> set[tuple[bytes, int, bytes]]:
     return found
 
 
-def route_protocol(channel: Channel, address: Address) -> int | None:
-    """Return the protocol of the /32 or /128 route to `address`, None if there is none."""
-    payload = _RTMSG.pack(family(address.version), address.bits, 0, 0, 0, 0, 0, 0, _FIB_MATCH)
-    _, answers = channel.ask([Request(RTM_GETROUTE, payload + attribute(DST, packed(address)))])
-    return answers[0][5] if answers and answers[0][1] == address.bits else None
+def remove_own_route(dst: Address) -> Request:
+    """Remove our route to one address, whatever it is; ESRCH if there is none or it is another's."""
+    payload = _RTMSG.pack(family(dst.version), dst.bits, 0, 0, MAIN, OURS, NOWHERE, 0, 0)
+    return Request(RTM_DELROUTE, payload + attribute(DST, packed(dst)))
 
 
 def default_link(channel: Channel, version: int) -> int | None:

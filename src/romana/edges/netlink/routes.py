@@ -70,7 +70,7 @@ class KernelRoutes:
         problems = [Problem(str(r.prefix), _missing(r, indices)) for r in routes if _missing(r, indices)]
         wanted = [r for r in routes if not problems or not _missing(r, indices)]
         left = await self._run(wanted, encoder.add)
-        left = await self._again(wanted, left, errno.ENETUNREACH, lambda r: encoder.add(r, onlink=True))
+        left = await self._again(wanted, left, _strange, lambda r: encoder.add(r, onlink=True))
         left = await self._replace(wanted, left, encoder)
         problems += [Problem(str(wanted[n].prefix), _why(f)) for n, f in sorted(left.items())]
         if problems:
@@ -103,22 +103,28 @@ class KernelRoutes:
         if not any(failure.errno == errno.EEXIST for failure in left.values()):
             return left
         ours = {(r.prefix, r.metric) for r in await self.list()}
-        there = {n for n, f in left.items() if f.errno == errno.EEXIST}
-        mine = {n: left[n] for n in there if (routes[n].prefix, routes[n].metric) in ours}
-        again = await self._again(routes, mine, errno.EEXIST, encoder.replace)
-        again = await self._again(routes, again, errno.ENETUNREACH, lambda r: encoder.replace(r, onlink=True))
-        return {**{n: f for n, f in left.items() if n not in mine}, **again}
+
+        def mine(route: Route, failure: Failure) -> bool:
+            return failure.errno == errno.EEXIST and (route.prefix, route.metric) in ours
+
+        left = await self._again(routes, left, mine, encoder.replace)
+        return await self._again(routes, left, _strange, lambda r: encoder.replace(r, onlink=True))
 
     async def _again(
-        self, routes: Sequence[Route], left: Refusals, code: int, encode: Callable[[Route], Request]
+        self,
+        routes: Sequence[Route],
+        left: Refusals,
+        which: Callable[[Route, Failure], bool],
+        encode: Callable[[Route], Request],
     ) -> Refusals:
-        """Try those refused with `code` in another way; return what is refused now."""
-        places = [n for n, f in left.items() if f.errno == code]
+        """Try some of the refused in another way; return what is refused now."""
+        places = [n for n, failure in left.items() if which(routes[n], failure)]
         if not places:
             return left
         refused = await self._run([routes[n] for n in places], encode)
-        kept = {n: f for n, f in left.items() if f.errno != code}
-        return {**kept, **{places[k]: f for k, f in refused.items()}}
+        tried = set(places)
+        rest = {n: f for n, f in left.items() if n not in tried}
+        return {**rest, **{places[k]: f for k, f in refused.items()}}
 
     async def _run(self, routes: Sequence[Route], encode: Callable[[Route], Request]) -> Refusals:
         refused: Refusals = {}
@@ -148,6 +154,12 @@ def _sends(
 
 def _pieces(bodies: list[bytes]) -> Iterator[list[bytes]]:
     return (bodies[n : n + _PIECE] for n in range(0, len(bodies), _PIECE))
+
+
+def _strange(route: Route, failure: Failure) -> bool:
+    """Whether the gateway is on no connected network although the route names the link to it."""
+    unreachable = failure.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH)
+    return unreachable and all(hop.dev is not None and hop.via is not None for hop in route.hops)
 
 
 def _missing(route: Route, indices: dict[str, int]) -> str:

@@ -24,11 +24,10 @@ from romana.edges.netlink import inet, link, netns, wiring
 from romana.edges.netlink.channel import Channel
 from romana.edges.netlink.errors import translated
 from romana.edges.netlink.inspect import faults
-from romana.edges.netlink.message import REPLACE, Failure, Request
+from romana.edges.netlink.message import Failure
 from romana.edges.netlink.remover import GROUP, Remover
 from romana.edges.netlink.uplink import Uplink
 from romana.model.errors import ConfigError, RefusedError
-from romana.net.prefix import Address
 from romana.ports.kernel import Endpoint, Plumbed
 
 _SETTINGS: Final = Path("/proc/sys/net/ipv6/conf")
@@ -129,32 +128,25 @@ class VethPlumber:
         if outer is None:
             raise ConfigError(f"{endpoint.netns} went away", code="netns-gone")
         _must(inside.run(wiring.inside(endpoint, outer.peer, ipv6=quiet)), doing)
-        requests = wiring.outside(endpoint, outer.index)
-        self._settle(endpoint, outer.index, requests, self._host.run(requests))
+        for failure in self._host.run(wiring.outside(endpoint, outer.index)):
+            self._settle(endpoint, outer.index, failure)
 
-    def _settle(
-        self, endpoint: Endpoint, index: int, requests: Sequence[Request], failures: Sequence[Failure]
-    ) -> None:
-        """Replace routes of ours that were in the way; refuse where the route is somebody else's."""
-        for failure in failures:
-            address = endpoint.addresses[failure.index // 2]
-            if requests[failure.index].kind != inet.RTM_NEWROUTE or failure.errno != errno.EEXIST:
-                raise translated(failure, f"route {address}")
-            if inet.route_protocol(self._host, address) != inet.OURS:
-                raise _foreign(address)
-            _must(self._host.run([wiring.host_route(address, index, REPLACE)]), f"route {address}")
+    def _settle(self, endpoint: Endpoint, index: int, failure: Failure) -> None:
+        """Make way where the route in the way is ours; refuse where it is somebody else's."""
+        address = endpoint.addresses[failure.index // 2]
+        if failure.errno != errno.EEXIST:
+            raise translated(failure, f"route {address}")
+        if self._host.run([inet.remove_own_route(address)]):
+            raise RefusedError(
+                f"somebody else has a route to {address} on this node: `ip route show {address.prefix}`",
+                code="foreign-route",
+            )
+        _must(self._host.run([wiring.host_route(address, index)]), f"route {address}")
 
 
 def _must(failures: Sequence[Failure], doing: str) -> None:
     if failures:
         raise translated(failures[0], doing)
-
-
-def _foreign(address: Address) -> RefusedError:
-    return RefusedError(
-        f"somebody else has a route to {address} on this node: `ip route show {address.prefix}`",
-        code="foreign-route",
-    )
 
 
 def _allow_ipv6(name: str) -> None:

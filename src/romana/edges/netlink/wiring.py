@@ -56,14 +56,14 @@ def outside(endpoint: Endpoint, index: int) -> list[Request]:
         request
         for address in endpoint.addresses
         for request in (
-            host_route(address, index, EXCLUSIVE),
+            host_route(address, index),
             inet.add_neighbour(address, index, mac),
         )
     ]
 
 
-def host_route(address: Address, index: int, flags: int) -> Request:
-    return inet.add_route(address, index, version=address.version, flags=flags, protocol=inet.OURS)
+def host_route(address: Address, index: int) -> Request:
+    return inet.add_route(address, index, version=address.version, flags=EXCLUSIVE, protocol=inet.OURS)
 
 
 def inside(endpoint: Endpoint, index: int, *, ipv6: bool) -> list[Request]:
