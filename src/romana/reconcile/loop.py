@@ -92,10 +92,16 @@ class Reconciler:
             if self._settle:
                 await asyncio.sleep(self._settle)
 
+    async def look(self) -> Pass:
+        """Make one pass now, and note that it went well. RomanaError if it did not."""
+        done = await self.once()
+        self._succeeded(done)
+        return done
+
     async def _attempt(self, delay: float) -> tuple[float, float]:
         """Make one pass; return how long to wait for a poke, and the delay if the next one fails too."""
         try:
-            done = await self.once()
+            done = await self.look()
         except StaleError:
             self._poked.set()
             await asyncio.sleep(self._dice.uniform(*JITTER))
@@ -107,7 +113,6 @@ class Reconciler:
             delay = min(max(FIRST_DELAY, delay * 2), self._last_delay)
             self._failed(error, delay)
             return delay, delay
-        self._succeeded(done)
         return self._period if done.again is None else min(done.again, self._period), 0.0
 
     def _failed(self, error: RomanaError, delay: float | None) -> None:
