@@ -7,7 +7,10 @@ from pathlib import Path
 import click
 import pytest
 from cli_harness import Romana
+from click.shell_completion import BashComplete
 from documents import DUAL, FLAT, RACKS, V2
+
+from romana.apps.cli.main import romana as program
 
 
 @pytest.fixture
@@ -219,3 +222,19 @@ def test_listed_hosts_are_there_at_once_and_leave_with_the_document(romana: Roma
     without = FLAT.replace("          - {name: n1, address: 192.168.0.1}\n", "")
     assert romana("topology", "apply", "-", stdin=without).status == 0
     assert [h["name"] for h in romana("host", "list", "-o", "json").json] == ["n2"]
+
+
+def test_completion_offers_the_names_of_the_store(racks: Romana) -> None:
+    racks("address", "allocate", "web-1", "--host", "node-1")
+    racks("address", "reserve", "10.112.0.64/28")
+    complete = BashComplete(program, {}, "romana", "_ROMANA_COMPLETE")
+
+    def offered(words: str, incomplete: str = "") -> list[str]:
+        return [item.value for item in complete.get_completions(words.split(), incomplete)]
+
+    assert offered("host show") == ["node-1", "node-2"]
+    assert offered("block list --network", "p") == ["pods"]
+    assert offered("block list --group", "rack-2") == ["rack-2"]
+    assert offered("address release") == ["web-1"]
+    assert offered("address unreserve") == ["10.112.0.64/28"]
+    assert offered("--store sqlite:///proc/none host show") == []

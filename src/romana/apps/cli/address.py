@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from romana.apps.cli import arguments, views
+from romana.apps.cli import arguments, suggest, views
 from romana.apps.cli.framework import Group
 from romana.apps.cli.lookup import find_host, find_network, unknown
 from romana.apps.cli.output import columns, fields, show
@@ -26,10 +26,21 @@ def address() -> None:
 
 @address.command("allocate")
 @click.argument("name")
-@click.option("--host", metavar="NAME", required=True, help="The host that the address will live on.")
+@click.option(
+    "--host",
+    metavar="NAME",
+    shell_complete=suggest.hosts,
+    required=True,
+    help="The host that the address will live on.",
+)
 @click.option("--tenant", metavar="NAME", default="", help="Who it is for: decides the networks it may use.")
 @click.option("--segment", metavar="NAME", default="", help="A part of the tenant.")
-@click.option("--network", metavar="NAME", help="Only from this network; else the tenant's, in order.")
+@click.option(
+    "--network",
+    metavar="NAME",
+    shell_complete=suggest.networks,
+    help="Only from this network; else the tenant's, in order.",
+)
 def allocate(name: str, host: str, tenant: str, segment: str, network: str | None) -> None:
     """Allocate an address, of both families where the network has both, to NAME on a host.
 
@@ -46,7 +57,7 @@ def allocate(name: str, host: str, tenant: str, segment: str, network: str | Non
 
 
 @address.command("release")
-@click.argument("name_or_ip", metavar="NAME|IP")
+@click.argument("name_or_ip", metavar="NAME|IP", shell_complete=suggest.addresses)
 def release(name_or_ip: str) -> None:
     """Release what NAME holds, or the address IP with all that its name holds.
 
@@ -66,8 +77,10 @@ def release(name_or_ip: str) -> None:
 
 
 @address.command("list")
-@click.option("--host", metavar="NAME", help="Only those on this host.")
-@click.option("--network", metavar="NAME", help="Only those of this network.")
+@click.option("--host", metavar="NAME", shell_complete=suggest.hosts, help="Only those on this host.")
+@click.option(
+    "--network", metavar="NAME", shell_complete=suggest.networks, help="Only those of this network."
+)
 @click.option("--tenant", metavar="NAME", help="Only those of this tenant.")
 def list_(host: str | None, network: str | None, tenant: str | None) -> None:
     """List who holds which address, one line per name, by network and address.
@@ -91,7 +104,7 @@ def list_(host: str | None, network: str | None, tenant: str | None) -> None:
 
 
 @address.command("show")
-@click.argument("name_or_ip", metavar="NAME|IP")
+@click.argument("name_or_ip", metavar="NAME|IP", shell_complete=suggest.addresses)
 def show_(name_or_ip: str) -> None:
     """Show who holds an address, or what a name holds.
 
@@ -116,7 +129,7 @@ def reserve(prefix: str) -> None:
 
 
 @address.command("unreserve")
-@click.argument("prefix")
+@click.argument("prefix", shell_complete=suggest.reservations)
 def unreserve(prefix: str) -> None:
     """Give a reserved prefix back; write it exactly as it was reserved.
 

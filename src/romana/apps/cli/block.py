@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from romana.apps.cli import views
+from romana.apps.cli import suggest, views
 from romana.apps.cli.framework import Group
 from romana.apps.cli.lookup import find_group, find_host, find_network
 from romana.apps.cli.output import columns, show
@@ -23,9 +23,13 @@ def block() -> None:
 
 
 @block.command("list")
-@click.option("--host", metavar="NAME", help="Only the blocks of this host.")
-@click.option("--network", metavar="NAME", help="Only the blocks of this network.")
-@click.option("--group", metavar="PATH", help="Only the blocks in this group or below.")
+@click.option("--host", metavar="NAME", shell_complete=suggest.hosts, help="Only the blocks of this host.")
+@click.option(
+    "--network", metavar="NAME", shell_complete=suggest.networks, help="Only the blocks of this network."
+)
+@click.option(
+    "--group", metavar="PATH", shell_complete=suggest.groups, help="Only the blocks in this group or below."
+)
 def list_(host: str | None, network: str | None, group: str | None) -> None:
     """List blocks by network and address. An emptied block that nobody owns has no host.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from romana.apps.cli import views
+from romana.apps.cli import suggest, views
 from romana.apps.cli.framework import Group
 from romana.apps.cli.lookup import find_group, find_network
 from romana.apps.cli.output import columns, fields, labels, show
@@ -24,7 +24,9 @@ def group() -> None:
 
 
 @group.command("list")
-@click.option("--network", metavar="NAME", help="Only the groups of this network.")
+@click.option(
+    "--network", metavar="NAME", shell_complete=suggest.networks, help="Only the groups of this network."
+)
 def list_(network: str | None) -> None:
     """List the groups of every network, parents before the groups inside them.
 
@@ -39,8 +41,13 @@ def list_(network: str | None) -> None:
 
 
 @group.command("show")
-@click.argument("path")
-@click.option("--network", metavar="NAME", help="The network, where several have a group of this path.")
+@click.argument("path", shell_complete=suggest.groups)
+@click.option(
+    "--network",
+    metavar="NAME",
+    shell_complete=suggest.networks,
+    help="The network, where several have a group of this path.",
+)
 def show_(path: str, network: str | None) -> None:
     """Show one group by its path: prefixes, labels its hosts must bear, hosts, how full it is.
 

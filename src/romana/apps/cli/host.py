@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from romana.apps.cli import arguments, views
+from romana.apps.cli import arguments, suggest, views
 from romana.apps.cli.framework import Group
 from romana.apps.cli.lookup import find_host
 from romana.apps.cli.output import columns, counted, fields, labels, show, warn
@@ -59,7 +59,7 @@ def list_() -> None:
 
 
 @host.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=suggest.hosts)
 def show_(name: str) -> None:
     """Show one host: addresses, labels, the group it is in in every network, its blocks.
 
@@ -70,7 +70,7 @@ def show_(name: str) -> None:
 
 
 @host.command("label")
-@click.argument("name")
+@click.argument("name", shell_complete=suggest.hosts)
 @click.argument("changes", nargs=-1, required=True, metavar="K=V|K-...")
 def label(name: str, changes: tuple[str, ...]) -> None:
     """Set labels (K=V) and remove labels (K-) of a host.
@@ -93,7 +93,7 @@ def label(name: str, changes: tuple[str, ...]) -> None:
 
 
 @host.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=suggest.hosts)
 @click.option("--release", is_flag=True, help="Release the addresses it still holds.")
 def remove(name: str, release: bool) -> None:
     """Remove a host that was added. One that holds addresses stays, unless --release gives them up.

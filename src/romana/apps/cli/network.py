@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from romana.apps.cli import views
+from romana.apps.cli import suggest, views
 from romana.apps.cli.framework import Group
 from romana.apps.cli.lookup import find_network
 from romana.apps.cli.output import columns, fields, show
@@ -55,7 +55,7 @@ def list_() -> None:
 
 
 @network.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=suggest.networks)
 def show_(name: str) -> None:
     """Show one network: prefixes, block length, who may use it, what is reserved, how full it is.
 
