@@ -26,9 +26,7 @@ BOTH = ("10.1.0.1", "fd00:1::1")
 
 @pytest.fixture
 def one() -> Iterator[TestNode]:
-    with node(
-        "ip link add uplink type veth peer name far; ip link set uplink up; ip link set far up"
-    ) as made:
+    with node(UPLINK) as made:
         yield made
 
 

@@ -67,7 +67,9 @@ class FakeRoutes:
                 refused.append(Problem(str(route.prefix), f"there is no interface {missing[0]}"))
                 continue
             if route.prefix in self.foreign and not route.metric:
-                refused.append(Problem(str(route.prefix), "a route that is not ours has this prefix and metric"))
+                refused.append(
+                    Problem(str(route.prefix), "a route that is not ours has this prefix and metric")
+                )
                 continue
             hops = tuple(self.resolve(hop) for hop in route.hops)
             self.held[route.prefix, route.metric] = Route(route.prefix, route.kind, hops, route.metric)
