@@ -199,6 +199,18 @@ def test_json_may_use_the_new_keys_and_keeps_the_old_defaults():
     assert (network.owner, network.placement, network.reuse_delay) == (BlockOwner.HOST, Placement.PACKED, 5.0)
 
 
+def test_json_with_new_keys_is_worth_a_word_about_the_version():
+    """As YAML turned to JSON by another tool has: its defaults would change silently."""
+    text = {
+        "networks": [{"name": "n", "cidr": "10.0.0.0/8", "owner": "host"}],
+        "topologies": [{"networks": ["n"]}],
+    }
+    (warning,) = read(json.dumps(text).encode()).warnings
+    assert "yet owner is newer" in str(warning)
+    for version in (2, 3):
+        assert read(json.dumps({"version": version, **text}).encode()).warnings == ()
+
+
 def test_version_3_in_json_means_the_new_defaults_and_no_old_keys():
     text = {"version": 3, "networks": [{"name": "n", "cidr": "10.0.0.0/8"}]}
     assert document(text).networks == (Network("n", (Prefix.parse("10.0.0.0/8"),)),)

@@ -133,18 +133,18 @@ def test_v2_leaves_the_rest_out_and_says_so():
     network = Network("n", V2.prefixes, reserved=(Prefix.parse("10.0.0.0/24"),))
     document = Document((network,), (Topology(("n",), root),), budgets={"spine": 3})
     assert [str(problem) for problem in left_out(document)] == [
-        "network n: owner: host (v2 has segment)",
-        "network n: placement: spread (v2 has packed)",
-        "network n: reuse_delay: 30s (v2 has none)",
-        "network n: reserved",
-        "topologies[0]: host_mask",
-        "topologies[0]: routers",
-        "topologies[0]: announce",
-        "host h: addresses other than 192.0.2.1",
-        "topologies[0]: assignment",
-        "budgets",
+        "network n: owner host is left out; v2 means segment",
+        "network n: placement spread is left out; v2 means packed",
+        "network n: reuse_delay 30s is left out; v2 has no delay",
+        "network n: reserved is left out; v2 does not know it here",
+        *(f"topologies[0]: {key} is left out; v2 does not know it here" for key in HERE),
+        "host h: of its addresses only 192.0.2.1 is written; v2 knows one",
+        "budgets is left out; v2 does not know it here",
     ]
     assert again(document, "v2") == v2_document(Group("", hosts=(ListedHost("h", (A1,)),)), block_mask=26)
+
+
+HERE = ("host_mask", "routers", "announce", "assignment")
 
 
 def layout(document: Document) -> Layout:

@@ -27,8 +27,11 @@ from romana.wire.document_check import (
     check_served,
 )
 from romana.wire.document_devices import read_budgets, read_devices, read_links
+from romana.wire.document_groups import OLD_KEYS as GROUP_OLD_KEYS
 from romana.wire.document_groups import read_topologies
+from romana.wire.document_hosts import OLD_KEYS as HOST_OLD_KEYS
 from romana.wire.document_joined import with_hosts
+from romana.wire.document_networks import OLD_KEYS as NETWORK_OLD_KEYS
 from romana.wire.document_networks import read_networks
 from romana.wire.document_node import Fields, Node, Notes
 from romana.wire.document_text import Text, parse
@@ -38,6 +41,13 @@ from romana.wire.document_write_v3 import write_v3
 __all__ = ["Read", "left_out", "read", "with_hosts", "write"]
 
 KEYS: Final = ("version", "networks", "topologies", "devices", "links", "budgets")
+
+OF_V2: Final = frozenset(
+    {"version", "networks", "topologies", "map", "name", "cidr", "block_mask", "tenants", "assignment"}
+    | {"routing", "groups", "hosts", "ip", "labels"}
+    | {*NETWORK_OLD_KEYS, *GROUP_OLD_KEYS, *HOST_OLD_KEYS}
+)
+"""Keys that leave no doubt about the version a JSON document means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,10 @@ def read(data: bytes, *, name: str = "document") -> Read:
     fields = Node(text.value, "", notes).fields(KEYS)
     document = _document(fields, notes) if fields else Document()
     notes.raise_problems(name)
+    new = sorted(notes.keys - OF_V2)
+    if text.json and new and "version" not in notes.keys:
+        what = f'as JSON it has the defaults of v2 (packed, segment, 0s, /29), yet {new[0]} is newer; write "version"'
+        notes.mention("", what)
     return Read(document, tuple(notes.warnings))
 
 

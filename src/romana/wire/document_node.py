@@ -36,6 +36,8 @@ class Notes:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     more: int = 0
+    keys: set[str] = field(default_factory=set)
+    """Every key met in a mapping whose keys the format chooses."""
 
     def refuse(self, where: str, what: str) -> None:
         problem = Problem(where, what)
@@ -177,6 +179,7 @@ class Node:
             self._wrong("a mapping of keys and values")
             return None
         self._refuse_twice(self.value)
+        self.notes.keys.update(self.value)
         for key in self.value:
             if key not in known:
                 hint = (instead or {}).get(key)

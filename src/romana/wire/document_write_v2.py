@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from romana.model.errors import ConfigError, Problem
 from romana.model.topology import BlockOwner, Document, Group, ListedHost, Network, Placement, sites
@@ -53,30 +53,39 @@ def _left_out(document: Document) -> Iterator[Problem]:
     for network in document.networks:
         where = f"network {network.name}"
         if network.owner != BlockOwner.SEGMENT:
-            yield Problem(where, f"owner: {network.owner} (v2 has segment)")
+            yield Problem(where, f"owner {network.owner} is left out; v2 means segment")
         if network.placement != Placement.PACKED:
-            yield Problem(where, f"placement: {network.placement} (v2 has packed)")
+            yield Problem(where, f"placement {network.placement} is left out; v2 means packed")
         if network.reuse_delay:
-            yield Problem(where, f"reuse_delay: {network.reuse_delay:g}s (v2 has none)")
-        yield from (Problem(where, key) for key in ("reserved", "vlan") if getattr(network, key))
+            yield Problem(where, f"reuse_delay {network.reuse_delay:g}s is left out; v2 has no delay")
+        yield from _unknown(network, where, "reserved", "vlan")
     for number, topology in enumerate(document.topologies):
         root = topology.root
         where = f"topologies[{number}]"
-        yield from _left_out_of_group(root, where)
-        yield from (Problem(where, key) for key in ("assignment", "routing") if getattr(root, key))
+        yield from _unknown(root, where, *_OF_GROUPS, "assignment", "routing")
+        yield from _several_addresses(root)
         for site in sites(root):
             if site.group is not root:
-                yield from _left_out_of_group(site.group, f"group {site.path}")
-    yield from (Problem("", key) for key in ("devices", "links", "budgets") if getattr(document, key))
+                yield from _unknown(site.group, f"group {site.path}", *_OF_GROUPS)
+                yield from _several_addresses(site.group)
+    yield from _unknown(document, "", "devices", "links", "budgets")
 
 
-def _left_out_of_group(group: Group, where: str) -> Iterator[Problem]:
-    for key in ("host_mask", "host_mask6", "on_link", "routers", "announce"):
-        if getattr(group, key) not in (None, ()):
-            yield Problem(where, key)
+_OF_GROUPS: Final = ("host_mask", "host_mask6", "on_link", "routers", "announce")
+
+
+def _unknown(part: object, where: str, *keys: str) -> Iterator[Problem]:
+    for key in keys:
+        if getattr(part, key) not in (None, (), "") and getattr(part, key) != {}:
+            yield Problem(where, f"{key} is left out; v2 does not know it here")
+
+
+def _several_addresses(group: Group) -> Iterator[Problem]:
     for host in group.hosts:
         if len(host.addresses) > 1 or host.links:
-            yield Problem(f"host {host.name}", f"addresses other than {_main(host)}")
+            yield Problem(
+                f"host {host.name}", f"of its addresses only {_main(host)} is written; v2 knows one"
+            )
 
 
 def _main(host: ListedHost) -> str:

@@ -12,22 +12,25 @@ import msgspec
 
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.topology import (
-    Announce,
     BlockOwner,
     Device,
     Document,
-    Group,
     GroupPath,
-    ListedHost,
     Network,
     Placement,
-    Protocol,
-    Router,
     Topology,
     Vlan,
 )
-from romana.net.prefix import Address, Prefix
 from romana.wire.records_codec import SCHEMA, Framed, Shape, bad_record, decode, encode
+from romana.wire.records_tree import (
+    GroupShape,
+    address_of,
+    group_shape,
+    prefixes_of,
+    text,
+    texts,
+    to_group,
+)
 
 LAYOUT_KEY: Final = "layout"
 
@@ -48,38 +51,6 @@ class NetworkShape(Shape, frozen=True, kw_only=True):
     tenants: list[str] = msgspec.field(default_factory=list)
     reserved: list[str] = msgspec.field(default_factory=list)
     vlan: VlanShape | None = None
-
-
-class RouterShape(Shape, frozen=True, kw_only=True):
-    name: str
-    address: str | None = None
-    address6: str | None = None
-    asn: int | None = None
-    protocol: Protocol = Protocol.BGP
-
-
-class HostShape(Shape, frozen=True, kw_only=True):
-    name: str
-    addresses: list[str]
-    labels: dict[str, str] = msgspec.field(default_factory=dict)
-    links: dict[str, str] = msgspec.field(default_factory=dict)
-
-
-class GroupShape(Shape, frozen=True, kw_only=True):
-    name: str
-    named: bool = True
-    assignment: dict[str, str] = msgspec.field(default_factory=dict)
-    groups: list[GroupShape] = msgspec.field(default_factory=list)
-    hosts: list[HostShape] = msgspec.field(default_factory=list)
-    prefixes: list[str] = msgspec.field(default_factory=list)
-    hosts_expected: int | None = None
-    weight: int | None = None
-    host_mask: int | None = None
-    host_mask6: int | None = None
-    on_link: bool | None = None
-    routers: list[RouterShape] = msgspec.field(default_factory=list)
-    announce: Announce | None = None
-    routing: str = ""
 
 
 class TopologyShape(Shape, frozen=True, kw_only=True):
@@ -128,7 +99,8 @@ def encode_layout(layout: Layout) -> bytes:
             v=SCHEMA,
             networks=[_network(n) for n in document.networks],
             topologies=[
-                TopologyShape(networks=list(t.networks), root=_group(t.root)) for t in document.topologies
+                TopologyShape(networks=list(t.networks), root=group_shape(t.root))
+                for t in document.topologies
             ],
             devices=[_device(d) for d in document.devices],
             links=list(document.links),
@@ -144,7 +116,7 @@ def decode_layout(key: str, value: bytes) -> Layout:
     try:
         document = Document(
             networks=tuple(_to_network(n) for n in record.networks),
-            topologies=tuple(Topology(tuple(t.networks), _to_group(t.root)) for t in record.topologies),
+            topologies=tuple(Topology(tuple(t.networks), to_group(t.root)) for t in record.topologies),
             devices=tuple(_to_device(d) for d in record.devices),
             links=tuple(record.links),
             budgets=record.budgets,
@@ -161,8 +133,8 @@ def _carved(network: CarvedNetwork, document: Document) -> CarvedShape:
         name=network.name,
         spec=None if document.network(network.name) == network.spec else _network(network.spec),
         tree=tree,
-        root=_group(network.root) if network.root is not None and tree is None else None,
-        carving={path: _texts(prefixes) for path, prefixes in network.carving.items()},
+        root=group_shape(network.root) if network.root is not None and tree is None else None,
+        carving={path: texts(prefixes) for path, prefixes in network.carving.items()},
         draining=sorted(network.draining),
     )
 
@@ -171,7 +143,7 @@ def _to_carved(shape: CarvedShape, document: Document) -> CarvedNetwork:
     spec = document.network(shape.name) if shape.spec is None else _to_network(shape.spec)
     if spec is None:
         raise ValueError(f"network {shape.name} is carved, but not described")
-    root = _to_group(shape.root) if shape.root else None
+    root = to_group(shape.root) if shape.root else None
     if shape.tree is not None:
         if not 0 <= shape.tree < len(document.topologies):
             raise ValueError(f"network {shape.name} refers to topology {shape.tree}, which is not there")
@@ -180,7 +152,7 @@ def _to_carved(shape: CarvedShape, document: Document) -> CarvedNetwork:
         NetworkId(shape.id),
         spec,
         root,
-        {GroupPath(path): _prefixes(texts) for path, texts in shape.carving.items()},
+        {GroupPath(path): prefixes_of(texts) for path, texts in shape.carving.items()},
         frozenset(GroupPath(path) for path in shape.draining),
     )
 
@@ -189,109 +161,39 @@ def _network(network: Network) -> NetworkShape:
     vlan = network.vlan
     return NetworkShape(
         name=network.name,
-        prefixes=_texts(network.prefixes),
+        prefixes=texts(network.prefixes),
         block_mask=network.block_mask,
         block_mask6=network.block_mask6,
         owner=network.owner,
         placement=network.placement,
         reuse_delay=network.reuse_delay,
         tenants=list(network.tenants),
-        reserved=_texts(network.reserved),
-        vlan=VlanShape(id=vlan.id, gateway=_text(vlan.gateway)) if vlan else None,
+        reserved=texts(network.reserved),
+        vlan=VlanShape(id=vlan.id, gateway=text(vlan.gateway)) if vlan else None,
     )
 
 
 def _to_network(shape: NetworkShape) -> Network:
     return Network(
         shape.name,
-        _prefixes(shape.prefixes),
+        prefixes_of(shape.prefixes),
         shape.block_mask,
         shape.block_mask6,
         shape.owner,
         shape.placement,
         shape.reuse_delay,
         tuple(shape.tenants),
-        _prefixes(shape.reserved),
-        Vlan(shape.vlan.id, _address(shape.vlan.gateway)) if shape.vlan else None,
+        prefixes_of(shape.reserved),
+        Vlan(shape.vlan.id, address_of(shape.vlan.gateway)) if shape.vlan else None,
     )
-
-
-def _group(group: Group) -> GroupShape:
-    return GroupShape(
-        name=group.name,
-        named=group.named,
-        assignment=dict(group.assignment),
-        groups=[_group(g) for g in group.groups],
-        hosts=[_host(h) for h in group.hosts],
-        prefixes=_texts(group.prefixes),
-        hosts_expected=group.hosts_expected,
-        weight=group.weight,
-        host_mask=group.host_mask,
-        host_mask6=group.host_mask6,
-        on_link=group.on_link,
-        routers=[_router(r) for r in group.routers],
-        announce=group.announce,
-        routing=group.routing,
-    )
-
-
-def _to_group(shape: GroupShape) -> Group:
-    return Group(
-        name=shape.name,
-        assignment=shape.assignment,
-        groups=tuple(map(_to_group, shape.groups)),
-        hosts=tuple(map(_to_host, shape.hosts)),
-        prefixes=_prefixes(shape.prefixes),
-        hosts_expected=shape.hosts_expected,
-        weight=shape.weight,
-        host_mask=shape.host_mask,
-        host_mask6=shape.host_mask6,
-        on_link=shape.on_link,
-        routers=tuple(map(_to_router, shape.routers)),
-        announce=shape.announce,
-        routing=shape.routing,
-        named=shape.named,
-    )
-
-
-def _host(host: ListedHost) -> HostShape:
-    return HostShape(
-        name=host.name,
-        addresses=[str(a) for a in host.addresses],
-        labels=dict(host.labels),
-        links={link: str(a) for link, a in host.links.items()},
-    )
-
-
-def _to_host(shape: HostShape) -> ListedHost:
-    return ListedHost(
-        shape.name,
-        tuple(map(Address.parse, shape.addresses)),
-        shape.labels,
-        {link: Address.parse(a) for link, a in shape.links.items()},
-    )
-
-
-def _router(router: Router) -> RouterShape:
-    return RouterShape(
-        name=router.name,
-        address=_text(router.address),
-        address6=_text(router.address6),
-        asn=router.asn,
-        protocol=router.protocol,
-    )
-
-
-def _to_router(shape: RouterShape) -> Router:
-    return Router(shape.name, _address(shape.address), _address(shape.address6), shape.asn, shape.protocol)
 
 
 def _device(device: Device) -> DeviceShape:
     return DeviceShape(
         name=device.name,
         kind=device.kind,
-        address=_text(device.address),
-        address6=_text(device.address6),
+        address=text(device.address),
+        address6=text(device.address6),
         asn=device.asn,
         serves=device.serves,
     )
@@ -301,24 +203,8 @@ def _to_device(shape: DeviceShape) -> Device:
     return Device(
         shape.name,
         shape.kind,
-        _address(shape.address),
-        _address(shape.address6),
+        address_of(shape.address),
+        address_of(shape.address6),
         shape.asn,
         None if shape.serves is None else GroupPath(shape.serves),
     )
-
-
-def _texts(prefixes: tuple[Prefix, ...]) -> list[str]:
-    return [str(prefix) for prefix in prefixes]
-
-
-def _prefixes(texts: list[str]) -> tuple[Prefix, ...]:
-    return tuple(map(Prefix.parse, texts))
-
-
-def _text(address: Address | None) -> str | None:
-    return None if address is None else str(address)
-
-
-def _address(text: str | None) -> Address | None:
-    return None if text is None else Address.parse(text)
