@@ -27,6 +27,9 @@ class Pod:
     def pings(self, target: str, *, size: int = 56) -> bool:
         return pings(self.space, target, size=size)
 
+    def misses(self, target: str, *, size: int = 56) -> bool:
+        return not pings(self.space, target, size=size, wait=0.5)
+
     def run(self, command: str) -> str:
         return self.space.run(command)
 
@@ -74,9 +77,9 @@ class TestNode:
             space.close()
 
 
-def pings(space: Namespace, target: str, *, size: int = 56) -> bool:
-    """Whether the very first packet is answered, within half a second."""
-    command = f"ping -n -c1 -W0.5 -M do -s {size} {target}"
+def pings(space: Namespace, target: str, *, size: int = 56, wait: float = 10) -> bool:
+    """Whether the very first packet is answered."""
+    command = f"ping -n -c1 -W{wait} -M do -s {size} {target}"
     return " 0% packet loss" in space.run(command, check=False)
 
 
