@@ -9,7 +9,8 @@
 
 The caller swaps, in this order and at the revisions of the snapshot: `closes`, `extents`, the layout, the
 hosts. A crash in between is harmless: closed extents and yielded blocks hold nothing live, and the same
-document applied again does the rest.
+document applied again does the rest. Where there is a `prelude`, it is swapped alone before all that, and the
+plan made again from a fresh read.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from romana.model.block import Block, Extent
-from romana.model.errors import PlanError, Problem
+from romana.model.errors import ConfigError, PlanError, Problem
 from romana.model.host import Host, HostName
 from romana.model.layout import Layout
 from romana.model.snapshot import Snapshot
@@ -27,8 +28,11 @@ from romana.plan.differences import Change, differences
 from romana.plan.regroup import regroup
 from romana.plan.rehost import rehost
 from romana.plan.stranded import stranded, warnings
-from romana.plan.succession import succeed
+from romana.plan.succession import closing, succeed
 from romana.plan.usage import Usage
+
+SHOWN = 3
+"""Problems that a sentence holds; the error lists them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class TopologyPlan:
     """Records to be swapped after the layout."""
     removed_hosts: tuple[HostName, ...] = ()
     """Records to be deleted after the layout, where there are any."""
+    prelude: Layout | None = None
+    """The layout in force with what is to be removed closed: nobody can begin to use it meanwhile."""
     refusals: tuple[Problem, ...] = ()
     """What forbids it: every live address that would be stranded."""
     warnings: tuple[Problem, ...] = ()
@@ -69,22 +75,36 @@ def plan_document(snapshot: Snapshot, document: Document, *, drain: bool = False
     again takes away what has become empty. ConfigError `uncarvable` where the prefixes do not suffice.
     """
     usage = Usage.of(snapshot)
-    layout, refusals = succeed(snapshot, document, usage, drain=drain)
+    succession = succeed(snapshot, document, usage, drain=drain)
+    layout = succession.layout
     hosts = rehost(snapshot, layout, usage)
+    refusals = (*succession.in_the_way, *stranded(snapshot, layout, hosts.after))
+    if succession.uncarvable and not refusals:
+        raise ConfigError(
+            _uncarvable(succession.uncarvable), code="uncarvable", problems=succession.uncarvable
+        )
     moves = regroup(snapshot, layout, hosts.after)
     return TopologyPlan(
-        layout,
-        differences(snapshot, layout, hosts.after),
-        moves.extents,
-        moves.closes,
-        hosts.records,
-        hosts.removed,
-        (*refusals, *stranded(snapshot, layout, hosts.after)),
-        tuple(warnings(snapshot, layout, hosts.after)),
+        layout=layout,
+        changes=differences(snapshot, layout, hosts.after),
+        extents=moves.extents,
+        closes=moves.closes,
+        hosts=hosts.records,
+        removed_hosts=hosts.removed,
+        prelude=closing(snapshot.layout, layout),
+        refusals=(*refusals, *succession.uncarvable),
+        warnings=tuple(warnings(snapshot, layout, hosts.after)),
     )
 
 
 def _refused(refusals: Sequence[Problem]) -> str:
-    shown = "; ".join(map(str, refusals[:3]))
-    more = f"; and {len(refusals) - 3} more" if len(refusals) > 3 else ""
-    return f"the document would strand live addresses: {shown}{more}"
+    return f"the document would strand live addresses: {_first(refusals)}"
+
+
+def _uncarvable(problems: Sequence[Problem]) -> str:
+    return f"the networks cannot be divided so: {_first(problems)}"
+
+
+def _first(problems: Sequence[Problem]) -> str:
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    return "; ".join(map(str, problems[:SHOWN])) + more

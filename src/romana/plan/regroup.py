@@ -14,7 +14,7 @@ from romana.net import space
 from romana.net.prefix import Prefix
 from romana.net.table import LookupTable
 from romana.plan.claim import yield_block
-from romana.plan.ground import EXTENT_BITS
+from romana.plan.ground import EXTENT_BITS, covers
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,13 @@ def regroup(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host]) 
     """
     extents: list[Extent] = []
     closes: list[Block] = []
-    tables = {n.id: (n, _groups(n)) for n in layout.networks}
+    maps = {n.id: _Map.of(n) for n in layout.networks}
     for extent in snapshot.extents.values():
-        network, table = tables.get(extent.network, (None, None))
-        group = _group_of(network, table, extent.prefix) if network and table else None
-        after = replace(
-            extent,
-            group=extent.group if group is None else group,
-            open=group is not None and network is not None and not network.draining & {ROOT, group},
-        )
+        known = maps.get(extent.network)
+        network = known.network if known else None
+        group = known.group_of(extent.prefix) if known else None
+        is_open = known is not None and group is not None and known.opens(group, extent.prefix)
+        after = replace(extent, group=extent.group if group is None else group, open=is_open)
         for claim in extent.blocks:
             if _useless(snapshot, network, hosts, extent, claim):
                 after = yield_block(after, claim.prefix)
@@ -56,19 +54,38 @@ def regroup(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host]) 
     return Moves(tuple(extents), tuple(closes))
 
 
-def _groups(network: CarvedNetwork) -> LookupTable[GroupPath]:
+@dataclass(frozen=True, slots=True)
+class _Map:
+    """Where the groups of a network are."""
+
+    network: CarvedNetwork
+    table: LookupTable[GroupPath]
     """Every group's prefixes; where a group has all its parent has, the lower one counts."""
-    paths = [site.path for site in sites(network.root)] if network.root else []
-    return LookupTable((prefix, path) for path in paths for prefix in network.carving.get(path, ()))
+    leaves: frozenset[GroupPath]
+    """Those that are not draining."""
 
+    @classmethod
+    def of(cls, network: CarvedNetwork) -> _Map:
+        known = [*sites(network.root)] if network.root else []
+        table = LookupTable((prefix, s.path) for s in known for prefix in network.carving.get(s.path, ()))
+        closed = ROOT in network.draining
+        leaves = (s.path for s in known if s.leaf and not closed and s.path not in network.draining)
+        return cls(network, table, frozenset(leaves))
 
-def _group_of(network: CarvedNetwork, table: LookupTable[GroupPath], prefix: Prefix) -> GroupPath | None:
-    """Return the lowest group that holds the whole prefix, None if the network does not."""
-    found = table.lookup(prefix.address(0))
-    path = found[1] if found else ROOT
-    while path and not any(prefix in p for p in network.carving.get(path, ())):
-        path = GroupPath(path.rpartition("/")[0])
-    return path if path or any(prefix in p for p in network.spec.prefixes) else None
+    def group_of(self, prefix: Prefix) -> GroupPath | None:
+        """Return the lowest group that holds the whole prefix, None if the network does not."""
+        found = self.table.lookup(prefix.address(0))
+        path = found[1] if found else ROOT
+        while path and not any(prefix in p for p in self.network.carving.get(path, ())):
+            path = GroupPath(path.rpartition("/")[0])
+        return path if path or any(prefix in p for p in self.network.spec.prefixes) else None
+
+    def opens(self, group: GroupPath, prefix: Prefix) -> bool:
+        """Whether anybody may claim there: the group is a leaf, or leaves below it have parts of the prefix."""
+        if group in self.leaves:
+            return True
+        below = (path for path in self.leaves if covers(group, path))
+        return any(prefix.overlaps(p) for path in below for p in self.network.carving[path])
 
 
 def _useless(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from romana.model.errors import ConfigError, Problem
-from romana.model.layout import CarvedNetwork, Carving, Layout, NetworkId
+from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.snapshot import Snapshot
 from romana.model.topology import ROOT, Document, Group, GroupPath, Network, sites
 from romana.plan.carve import carve
@@ -15,9 +15,16 @@ from romana.plan.shares import child_path
 from romana.plan.usage import Usage
 
 
-def succeed(
-    snapshot: Snapshot, document: Document, usage: Usage, *, drain: bool
-) -> tuple[Layout, list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class Succession:
+    layout: Layout
+    in_the_way: tuple[Problem, ...]
+    """Networks that collide with one that is not empty yet."""
+    uncarvable: tuple[Problem, ...]
+    """Groups for which the prefixes do not suffice; their networks keep what they can of their carving."""
+
+
+def succeed(snapshot: Snapshot, document: Document, usage: Usage, *, drain: bool) -> Succession:
     """Return the layout that the document asks for, and what stands in its way.
 
     Groups and networks that are missing from it and in use come along as draining: those that were draining
@@ -40,10 +47,24 @@ def succeed(
     continued = {n.id for n in old.values()}
     leaving = [n for n in before.networks if n.id not in continued and _stays(n, usage, drain=drain)]
     networks += [replace(n, draining=n.draining | {ROOT}) for n in leaving]
-    if problems:
-        what = "; ".join(map(str, problems[:5]))
-        raise ConfigError(f"the networks cannot be divided: {what}", code="uncarvable", problems=problems)
-    return Layout(document, tuple(networks)), [*_in_the_way(networks, leaving)]
+    return Succession(
+        Layout(document, tuple(networks)), tuple(_in_the_way(networks, leaving)), tuple(problems)
+    )
+
+
+def closing(before: Layout, after: Layout) -> Layout | None:
+    """Return the layout of before with everything closed that `after` no longer has, None if nothing is open.
+
+    Swapped first, it makes a fresh read conclusive: whoever decided on an older one and writes afterwards has
+    made its claim by then, and the claim is seen.
+    """
+    networks = []
+    for old in before.networks:
+        new = after.by_id(old.id)
+        gone = {ROOT, *old.carving} if new is None else old.carving.keys() - new.carving.keys()
+        networks.append(replace(old, draining=old.draining | gone))
+    closed = replace(before, networks=tuple(networks))
+    return closed if closed != before else None
 
 
 def _match(layout: Layout, document: Document) -> dict[str, CarvedNetwork]:
@@ -89,11 +110,16 @@ def _carved(
     """Return the network under its new description; groups of `root` that nobody wants are draining."""
     if root is None:
         return CarvedNetwork(known.id, spec, None)
-    carving: Carving = {}
     try:
         carving = carve(spec, root, known.carving)
     except ConfigError as error:
         problems += [Problem(_at(spec, p), p.what) for p in error.problems]
+        carving = {
+            site.path: tuple(
+                p for p in known.carving.get(site.path, ()) if any(p in q for q in spec.prefixes)
+            )
+            for site in sites(root)
+        }
     draining = {ROOT, *carving} if wanted is None else set()
     if wanted is not None and root is not wanted:
         draining = set(carving) - {site.path for site in sites(wanted)}

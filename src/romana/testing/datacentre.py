@@ -56,6 +56,9 @@ class DataCentre:
         """Put a document in force. PlanError `would-strand`, ConfigError `uncarvable`: nothing is changed."""
         plan = plan_document(self.snapshot, document, drain=drain)
         plan.require()
+        if plan.prelude is not None:
+            self.layout, self._snapshot = plan.prelude, None
+            return replace(self.apply(document, drain=drain), changes=plan.changes)
         for block in plan.closes:
             self.put(block)
         for extent in plan.extents:

@@ -1,0 +1,342 @@
+"""What a new document changes on a network in use, what it must not, and how something is emptied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from trees import document, group, listed, network, prefixes, racks, root
+
+from romana.model.block import Writer
+from romana.model.errors import ConfigError, PlanError
+from romana.model.host import HostName, HostState
+from romana.model.topology import BlockOwner, Document, Placement
+from romana.net.prefix import Prefix
+from romana.plan.changes import plan_document
+from romana.testing import invariants
+from romana.testing.datacentre import DataCentre
+
+NET = network("10.0.0.0/16")
+
+
+def centre(*pairs, hosts: int = 2) -> DataCentre:
+    """Hosts n1 and n2 in r1 and r2 of the default tree, each with a pod that holds an address."""
+    dc = DataCentre()
+    dc.apply(document(*(pairs or [(NET, racks(2))])))
+    for number in range(1, hosts + 1):
+        dc.join(f"n{number}", f"192.168.0.{number}")
+        dc.allocate(f"pod-{number}", f"n{number}")
+    return dc
+
+
+def words(items) -> list[str]:
+    return [str(item) for item in items]
+
+
+def test_a_first_document_is_all_additions():
+    plan = plan_document(
+        DataCentre().snapshot, document((NET, root(group("r1", listed("n1", "192.168.0.1")))))
+    )
+    assert words(plan.changes) == [
+        "add network pods: 10.0.0.0/16",
+        "add group pods: r1: 10.0.0.0/16",
+        "add host n1: pods: r1",
+    ]
+    assert plan.writes
+    assert (plan.extents, plan.hosts, plan.refusals, plan.warnings, plan.prelude) == ((), (), (), (), None)
+
+
+def test_the_same_document_changes_nothing():
+    dc = centre()
+    invariants.require_converged(dc.snapshot)
+
+
+def test_additions_move_nothing():
+    dc = centre()
+    held = [*dc.snapshot.holdings()]
+    tree = root(*racks(2).groups, group("r3"))
+    with pytest.raises(
+        ConfigError, match=r"r3: the network .* has no /26 left for it; add a prefix to the network"
+    ):
+        dc.apply(document((NET, tree)))
+    wider = replace(NET, prefixes=prefixes("10.0.0.0/16", "10.7.0.0/16"))
+    plan = dc.apply(document((wider, tree), (network("10.9.0.0/16", name="more"), racks(1))))
+    assert words(plan.changes) == [
+        "change network pods prefixes: 10.0.0.0/16 → 10.0.0.0/16, 10.7.0.0/16",
+        "add group pods: r3: 10.7.0.0/17",
+        "add network more: 10.9.0.0/16",
+        "add group more: r1: 10.9.0.0/16",
+        "move host n1: pods: r1 → pods: r1, more: r1",
+        "move host n2: pods: r2 → pods: r2, more: r1",
+    ]
+    assert [*dc.snapshot.holdings()] == held
+    invariants.require_converged(dc.snapshot)
+
+
+def test_another_name_for_the_same_prefix_renames_and_addresses_go_along():
+    dc = centre()
+    extents = {**dc.extents}
+    plan = dc.apply(document((replace(NET, name="renamed"), racks(2))))
+    assert words(plan.changes) == ["rename network renamed: pods → renamed"]
+    assert (dc.layout.networks[0].id, dc.extents) == ("n1", extents)
+
+
+def test_two_networks_that_swap_their_names_are_both_renamed():
+    other = network("10.1.0.0/16", name="other")
+    dc = centre((NET, racks(2)), (other, racks(2)))
+    swapped = document((replace(NET, name="other"), racks(2)), (replace(other, name="pods"), racks(2)))
+    assert words(dc.apply(swapped).changes) == [
+        "rename network other: pods → other",
+        "rename network pods: other → pods",
+    ]
+
+
+def test_a_removed_group_with_live_addresses_is_refused_with_the_list():
+    dc = centre()
+    before = dc.snapshot
+    with pytest.raises(PlanError) as error:
+        dc.apply(document((NET, racks(1))))
+    assert error.value.code == "would-strand"
+    assert words(error.value.problems) == [
+        "pod-2: holds 10.0.128.0 on host n2: group r2 of network pods is missing from the document"
+    ]
+    assert dc.snapshot is before
+
+
+def test_draining_a_group_empties_it_and_the_next_apply_removes_it():
+    dc = centre()
+    wanted = document((NET, racks(1)))
+    plan = dc.apply(wanted, drain=True)
+    assert words(plan.changes) == ["drain group pods: r2"]
+    assert words(plan.warnings)[0].startswith("pods: being emptied, without new addresses: r2")
+    assert not dc.extents["n1", Prefix.parse("10.0.128.0/18")].open
+    with pytest.raises(PlanError, match="group r2 is being emptied"):
+        dc.allocate("pod-3", "n2")
+    assert dc.apply(wanted).changes == ()  # still draining: neither refused nor removed
+    dc.release("pod-2")
+    plan = dc.apply(wanted)
+    assert words(plan.changes) == [
+        "remove group pods: r2: 10.0.128.0/17",
+        "move host n2: pods: r2 → pods: r1",
+    ]
+    dc.allocate("pod-3", "n2")
+    invariants.require(dc.snapshot)
+    invariants.require_converged(dc.snapshot)
+
+
+def test_a_drained_group_that_returns_is_in_use_again():
+    dc = centre()
+    dc.apply(document((NET, racks(1))), drain=True)
+    plan = dc.apply(document((NET, racks(2))))
+    assert words(plan.changes) == ["change group pods: r2: draining → in use"]
+    dc.allocate("pod-3", "n2")
+
+
+def test_draining_a_network_the_same_way():
+    dc = centre((NET, racks(2)), (network("10.1.0.0/16", name="stays"), racks(1)))
+    wanted = document((network("10.1.0.0/16", name="stays"), racks(1)))
+    with pytest.raises(PlanError, match="network pods is missing from the document"):
+        dc.apply(wanted)
+    assert words(dc.apply(wanted, drain=True).changes) == ["drain network pods"]
+    assert [n.name for n in dc.layout.networks] == ["stays", "pods"]
+    assert str(dc.allocate("pod-3", "n2")[0].address) == "10.1.0.0"
+    with pytest.raises(
+        PlanError, match=r"overlaps network pods, which is being emptied|would strand"
+    ) as error:
+        dc.apply(
+            document(
+                (network("10.1.0.0/16", name="stays"), racks(1)), (network("10.0.0.0/17", name="new"), None)
+            )
+        )
+    assert "being emptied" in str(error.value)
+    dc.release("pod-1")
+    dc.release("pod-2")
+    plan = dc.apply(wanted)
+    assert words(plan.changes)[0] == "remove network pods: 10.0.0.0/16"
+    assert not any(e.open for e in dc.extents.values() if e.network == "n1")
+    invariants.require(dc.snapshot)
+
+
+def test_an_id_is_never_used_again():
+    dc = centre()
+    for name in ("pod-1", "pod-2"):
+        dc.release(name)
+    dc.apply(Document())
+    dc.apply(document((NET, racks(2))))
+    assert [n.id for n in dc.layout.networks] == ["n2"]
+
+
+def test_what_agents_own_is_emptied_by_them_even_when_it_looks_empty():
+    dc = DataCentre()
+    dc.apply(document((NET, racks(2))))
+    dc.join("n1", "192.168.0.1")
+    dc.allocate("pod", "n1", writer=Writer.AGENT)
+    dc.release("pod")
+    plan = dc.apply(document((NET, root(group("r2")))))
+    assert words(plan.changes) == ["drain group pods: r1"]
+    assert [b.owner.host for b in dc.snapshot.blocks()] == ["n1"]
+    dc.yield_(next(dc.snapshot.blocks()))
+    assert "remove group pods: r1: 10.0.0.0/17" in words(dc.apply(document((NET, root(group("r2"))))).changes)
+
+
+def test_what_is_removed_is_closed_before_the_last_look():
+    dc = centre()
+    dc.release("pod-2")
+    plan = plan_document(dc.snapshot, document((NET, racks(1))))
+    assert plan.prelude is not None
+    assert (plan.prelude.networks[0].draining, plan.prelude.document) == ({"r2"}, dc.layout.document)
+    dc.layout, dc._snapshot = plan.prelude, None
+    again = plan_document(dc.snapshot, document((NET, racks(1))))
+    assert (again.prelude, again.layout) == (None, plan.layout)
+
+
+def test_idle_blocks_of_the_central_writer_are_closed_first_then_yielded():
+    dc = centre()
+    dc.release("pod-2")
+    plan = plan_document(dc.snapshot, document((NET, racks(1))))
+    assert [(str(b.prefix), b.closed) for b in plan.closes] == [("10.0.128.0/26", True)]
+    ((extent),) = plan.extents
+    assert (extent.open, [c.owner for c in extent.blocks]) == (False, [None])
+
+
+def test_a_listed_host_with_live_addresses_is_not_removed_nor_moved():
+    tree = root(group("r1", listed("n1", "192.168.0.1"), listed("n2", "192.168.0.2")), group("r2"))
+    dc = DataCentre()
+    dc.apply(document((NET, tree)))
+    dc.allocate("pod", "n1")
+    without = root(group("r1", listed("n2", "192.168.0.2")), group("r2"))
+    with pytest.raises(
+        PlanError, match=r"pod: holds 10.0.0.0 on host n1: host n1 is missing from the document"
+    ):
+        dc.apply(document((NET, without)), drain=True)
+    elsewhere = root(group("r1"), group("r2", listed("n1", "192.168.0.1"), listed("n2", "192.168.0.2")))
+    with pytest.raises(PlanError, match="the document moves the host from group r1 of network pods to r2"):
+        dc.apply(document((NET, elsewhere)))
+    dc.release("pod")
+    assert words(dc.apply(document((NET, elsewhere))).changes) == [
+        "move host n1: pods: r1 → pods: r2",
+        "move host n2: pods: r1 → pods: r2",
+    ]
+    invariants.require(dc.snapshot)
+    assert words(dc.apply(document((NET, without))).changes)[0] == "remove host n1: pods: r2"
+
+
+def test_labels_of_a_listed_host_changed_by_both_sides_are_merged():
+    def tree(**labels):
+        return root(group("r1", listed("n1", "192.168.0.1", **labels)))
+
+    dc = DataCentre()
+    dc.apply(document((NET, tree(rack="1", disk="old", gone="x"))))
+    dc.relabel("n1", {"rack": "1", "disk": "ours", "gone": "x", "more": "y"})
+    dc.apply(document((NET, tree(rack="2", disk="old"))))
+    assert dc.snapshot.hosts[HostName("n1")].labels == {"rack": "2", "disk": "ours", "more": "y"}
+
+
+def test_an_added_host_that_gets_listed_stays_where_it_is_and_keeps_its_addresses():
+    dc = centre()
+    tree = root(group("r1", listed("n1", "192.168.0.1")), group("r2", listed("n2", "192.168.0.2")))
+    plan = dc.apply(document((NET, tree)))
+    assert words(plan.changes) == [
+        "change host n1 listed: False → True",
+        "change host n2 listed: False → True",
+    ]
+    invariants.require_converged(dc.snapshot)
+
+
+def test_changed_attributes_hold_for_what_comes_and_leave_what_is():
+    dc = centre()
+    changed = replace(
+        NET,
+        block_mask=28,
+        owner=BlockOwner.TENANT,
+        placement=Placement.PACKED,
+        tenants=("web",),
+        reuse_delay=0.0,
+    )
+    plan = dc.apply(document((changed, racks(2))))
+    assert words(plan.changes) == [
+        "change network pods block_mask: 26 → 28",
+        "change network pods owner: host → tenant",
+        "change network pods placement: spread → packed",
+        "change network pods reuse_delay: 30.0 → 0.0",
+        "change network pods tenants: none → web",
+    ]
+    assert words(plan.warnings) == ["pods: tenant '' is not among its tenants and keeps 2 addresses"]
+    assert str(dc.allocate("web-1", "n1", tenant="web")[0].address) == "10.0.0.64"
+    assert sorted(p.length for b in dc.snapshot.blocks() for p in [b.prefix]) == [26, 26, 28]
+    invariants.require(dc.snapshot)
+
+
+def test_a_prefix_that_goes_is_refused_while_addresses_are_in_it():
+    two = replace(NET, prefixes=prefixes("10.0.0.0/16", "10.9.0.0/16"))
+    dc = centre((two, racks(2)))
+    with pytest.raises(
+        PlanError,
+        match=r"pod-2: holds 10\.9\.0\.0 on host n2: group r2 .* would no longer have 10\.9\.0\.0/26",
+    ):
+        dc.apply(document((NET, racks(2))))
+
+
+def test_racks_put_below_a_zone_take_over_its_extents():
+    dc = centre((NET, root(group("zone"))), hosts=1)
+    dc.release("pod-1")
+    plan = dc.apply(document((NET, root(group("zone", *racks(2).groups)))))
+    assert "move host n1: pods: zone → pods: zone/r1" in words(plan.changes)
+    assert {e.group for e in dc.extents.values()} == {"zone/r1"}
+    assert str(dc.allocate("pod", "n1")[0].address) == "10.0.0.1"  # .0 still rests
+    invariants.require(dc.snapshot)
+
+
+def test_an_extent_wider_than_the_new_groups_serves_them_all():
+    small = network("10.0.0.0/24")
+    dc = centre((small, root(group("zone"))), hosts=1)
+    dc.release("pod-1")
+    dc.apply(document((small, root(group("zone", *racks(2).groups)))))
+    assert [(str(e.prefix), e.group) for e in dc.extents.values()] == [("10.0.0.0/24", "zone")]
+    dc.join("n2", "192.168.0.2")
+    assert [str(dc.allocate(f"new-{h}", h)[0].address) for h in ("n1", "n2")] == ["10.0.0.1", "10.0.0.128"]
+    invariants.require(dc.snapshot)
+
+
+def test_a_small_group_that_grows_has_its_extent_made_at_once():
+    net = network("10.0.0.0/22")
+    dc = DataCentre()
+    dc.apply(document((net, racks(3))))
+    bigger = root(*racks(2).groups, group("r3", hosts_expected=8))
+    plan = dc.apply(document((net, bigger)))
+    assert words(plan.changes) == [
+        "grow group pods: r3: 10.0.2.0/24 → 10.0.2.0/23",
+        "change group pods: r3 hosts_expected: none → 8",
+    ]
+    assert [(str(e.prefix), e.group) for e in plan.extents] == [("10.0.2.0/24", "r3")]
+    invariants.require_converged(dc.snapshot)
+
+
+def test_warnings():
+    tree = root(
+        group("r1", listed("n1", "10.0.0.9"), listed("n2", "192.168.0.2"), assignment={"rack": "1"}),
+        group("r2"),
+    )
+    more = root(group("x", listed("n3", "192.168.0.2")))
+    dc = DataCentre()
+    plan = dc.apply(
+        document(
+            (NET, tree), (network("10.1.0.0/16", name="b"), more), (network("10.2.0.0/16", name="idle"), None)
+        )
+    )
+    assert words(plan.warnings) == [
+        "idle: no topology names this network: it hands out nothing",
+        "n1: its address 10.0.0.9 lies in network pods (10.0.0.0/16)",
+        "n2: its address 192.168.0.2 is also that of n3",
+    ]
+    dc.join("n4", "192.168.0.4", rack="1")
+    dc.join("n5", "192.168.0.5", rack="1")
+    assert dc.snapshot.hosts[HostName("n4")].groups["n1"] == "r2"
+    dc.allocate("pod", "n5", network="pods")
+    stricter = root(
+        group("r1", *tree.groups[0].hosts, assignment={"rack": "1"}), group("r2", assignment={"rack": "2"})
+    )
+    plan = plan_document(dc.snapshot, document((NET, stricter)))
+    assert plan.layout.networks[0].root == stricter
+    states = {c.name: c.after for c in plan.changes if c.name.endswith(" state")}
+    assert set(states.values()) <= {HostState.MISPLACED, HostState.JOINING}
