@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
@@ -132,7 +133,12 @@ class Node:
         return None
 
     def prefix(self) -> Prefix | None:
-        return self._parsed(Prefix.parse, "a prefix such as 10.0.0.0/8")
+        """Return the prefix. One with host bits is a problem, and still compared with others as it was meant."""
+        found = self._parsed(Prefix.parse, "a prefix such as 10.0.0.0/8")
+        if found is None and isinstance(self.value, str) and "/" in self.value:
+            with suppress(PrefixError):
+                return Prefix.tolerant(self.value)
+        return found
 
     def address(self) -> Address | None:
         return self._parsed(Address.parse, "an address such as 192.0.2.1")
