@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -159,8 +160,7 @@ async def test_any_table_can_follow_any_other(space: Namespace, table: KernelRou
 @pytest.mark.slow
 @pytest.mark.parametrize("version", [4, 6])
 async def test_a_hundred_thousand_routes(table: KernelRoutes, version: int) -> None:
-    """Limits are five times what was measured; the loop is never held for long."""
-    loop = asyncio.get_running_loop()
+    """Processor time, so that a busy machine does not count; limits are five times what was measured."""
     base, length, via = ("10.0.0.0/8", 28, "192.168.0.2") if version == 4 else ("fd02::/32", 64, "fd01::2")
     first, step = Prefix.parse(base), 1 << (32 if version == 4 else 128) - length
     hops = (Hop(Address.parse(via), "upl"),)
@@ -168,13 +168,13 @@ async def test_a_hundred_thousand_routes(table: KernelRoutes, version: int) -> N
         Route(Prefix.of(version, first.first + n * step, length), RouteKind.HOST, hops)
         for n in range(100_000)
     ]
-    started = loop.time()
+    started = time.thread_time()
     await table.put(routes)
-    assert loop.time() - started < 4
+    assert time.thread_time() - started < 4
     assert len(await table.list()) == 100_000
-    started = loop.time()
+    started = time.thread_time()
     assert set(await table.list()) == set(routes)
-    assert loop.time() - started < 2
+    assert time.thread_time() - started < 2
     await table.drop(routes)
     assert await table.list() == []
 

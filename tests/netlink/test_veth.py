@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -202,14 +203,13 @@ async def test_check_names_what_is_broken(one: TestNode, breaking: str) -> None:
 
 
 async def test_two_hundred_pods_take_a_moment_each(one: TestNode) -> None:
-    """A regression guard with a wide margin; `bench/cni.py` measures."""
-    loop = asyncio.get_running_loop()
+    """A guard with a wide margin, in processor time; `bench/cni.py` measures."""
     times = []
     for n in range(200):
         space = one.sandbox()
         endpoint = one.endpoint(space, (f"10.1.0.{n}",))
         with one.space.entered():
-            started = loop.time()
+            started = time.thread_time()
             await one.plumber.add(endpoint)
-            times.append(loop.time() - started)
+            times.append(time.thread_time() - started)
     assert sorted(times)[100] < 0.02
