@@ -32,8 +32,16 @@ def seen(found: Route | None) -> str:
         ("tor-1", {"dst": "default", "gateway": "198.18.0.1", "dev": "spine-1"}, "router 0.0.0.0/0 198.18.0.1>spine-1"),
         ("spine-1", {"type": "blackhole", "dst": "10.112.0.0/12", "protocol": "static"}, "discard 10.112.0.0/12"),
         ("spine-1", {"type": "unreachable", "dst": "10.112.0.0/12"}, "discard 10.112.0.0/12"),
-        ("spine-1", {"dst": "10.112.0.0/14", "gateway": "198.18.0.0", "dev": "tor-1"}, "group 10.112.0.0/14 198.18.0.0>tor-1"),
-        ("tor-1", {"dst": "10.112.1.0/24", "gateway": "192.168.1.12", "dev": "node-2"}, "host 10.112.1.0/24 192.168.1.12>node-2"),
+        (
+            "spine-1",
+            {"dst": "10.112.0.0/14", "gateway": "198.18.0.0", "dev": "tor-1"},
+            "group 10.112.0.0/14 198.18.0.0>tor-1",
+        ),
+        (
+            "tor-1",
+            {"dst": "10.112.1.0/24", "gateway": "192.168.1.12", "dev": "node-2"},
+            "host 10.112.1.0/24 192.168.1.12>node-2",
+        ),
         ("node-1", {"dst": "10.112.0.9", "dev": "rom1", "scope": "link"}, "endpoint 10.112.0.9/32 rom1>None"),
         ("node-1", {"dst": "192.168.1.1", "dev": "eth0", "scope": "link"}, "foreign 192.168.1.1/32 eth0>tor-1"),
         (

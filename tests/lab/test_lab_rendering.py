@@ -9,13 +9,12 @@ import os
 from pathlib import Path
 
 import pytest
+from lab_documents import DUAL_HOMED, layout, scenario, written
 
 from romana.lab.build import carrier, commands
 from romana.lab.frr import config
 from romana.lab.wiring import blueprint
 from romana.model.topology import Document
-
-from lab_documents import DUAL_HOMED, layout, scenario, written
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -59,5 +58,5 @@ def test_commands(name: str) -> None:
 def test_a_cable_is_cut_at_its_upper_end() -> None:
     plan = blueprint(scenario("leaf-spine"))
     cable = next(c for c in plan.cables if c.name == "node-5:tor-2")
-    assert carrier(cable, up=False) == ("tor-2", ["link set node-5 down"])
-    assert carrier(cable, up=True) == ("tor-2", ["link set node-5 up"])
+    assert carrier(cable, up=False) == ("tor-2", ["link set dev node-5 down"])
+    assert carrier(cable, up=True) == ("tor-2", ["link set dev node-5 up"])

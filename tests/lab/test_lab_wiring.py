@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lab_documents import DUAL_HOMED, planned, scenario
 
 from romana.lab.blueprint import Blueprint, Kind
 from romana.lab.wiring import blueprint
 from romana.model.errors import ConfigError
 from romana.model.topology import Device, Document, Group, ListedHost, Network, Router, Topology
 from romana.net.prefix import Address, Prefix
-
-from lab_documents import DUAL_HOMED, planned, scenario
 
 
 def cabling(plan: Blueprint) -> dict[str, str]:
@@ -57,9 +56,15 @@ def test_a_deep_document_with_everything() -> None:
         "node-1 192.168.1.2 peer 192.168.1.11/32, fd00:1::2 peer fd00:1::11/128 = "
         "eth1 192.168.1.11 peer 192.168.1.2/32, fd00:1::11 peer fd00:1::2/128"
     )
-    assert cables["node-2:tor-1a"] == "node-2 192.168.1.1 peer 192.168.1.12/32 = eth0 192.168.1.12 peer 192.168.1.1/32"
+    assert (
+        cables["node-2:tor-1a"]
+        == "node-2 192.168.1.1 peer 192.168.1.12/32 = eth0 192.168.1.12 peer 192.168.1.1/32"
+    )
     assert cables["tor-2:switch-zone-a-rack-2"] == "tor-2 - = p0 192.168.2.1/24"
-    assert cables["tor-2:zone-router"] == "tor-2 198.18.0.7/31, 2001:2::7/127 = zone-router 198.18.0.6/31, 2001:2::6/127"
+    assert (
+        cables["tor-2:zone-router"]
+        == "tor-2 198.18.0.7/31, 2001:2::7/127 = zone-router 198.18.0.6/31, 2001:2::6/127"
+    )
     levels = {d.name: d.level for d in plan.devices if d.routes}
     assert levels == {"border": 3, "zone-router": 2, "tor-1a": 1, "tor-1b": 1, "tor-2": 1}
     assert [d.name for d in plan.devices if plan.topmost(d)] == ["border"]

@@ -62,9 +62,9 @@ def commands(plan: Blueprint, device: Device, discards: Iterable[Prefix] = ()) -
         lines += ["link add name br0 type bridge", "link set br0 up"]
     for near, far in plan.ports_of(device.name):
         if device.kind is Kind.SWITCH:
-            lines.append(f"link set {near.name} master br0")
+            lines.append(f"link set dev {near.name} master br0")
         lines += [f"address add {wired} dev {near.name}" for wired in near.addresses]
-        lines.append(f"link set {near.name} up")
+        lines.append(f"link set dev {near.name} up")
         lines += [f"route add {p} dev {near.name} scope link" for p in _neighbours_apart(plan, near, far)]
     if plan.topmost(device):
         lines += [f"route add blackhole {prefix} protocol static" for prefix in discards]
@@ -113,4 +113,4 @@ def carrier(cable: Cable, up: bool) -> tuple[str, list[str]]:
     Only the upper port is switched: the lower end then loses carrier as it would in a machine room, and
     keeps its addresses and routes.
     """
-    return cable.upper.device, [f"link set {cable.upper.name} {'up' if up else 'down'}"]
+    return cable.upper.device, [f"link set dev {cable.upper.name} {'up' if up else 'down'}"]

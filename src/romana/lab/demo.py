@@ -167,19 +167,19 @@ def _planned(shell: Shell, device: str) -> list[dict[str, Any]]:
     ]
 
 
+def _devices(route: dict[str, Any]) -> list[str]:
+    """Return the devices behind the route's next hops."""
+    return [hop["device"] for hop in route.get("hops") or [route] if hop.get("device")]
+
+
 def _leads_to(route: dict[str, Any], device: str) -> bool:
-    return device in route["device"] if isinstance(route["device"], list) else route["device"] == device
+    return device in _devices(route)
 
 
 def _drawn(routes: list[dict[str, Any]]) -> str:
-    rows = [(r["prefix"], r["kind"], _hops(r)) for r in routes]
+    rows = [(r["prefix"], r["kind"], " and ".join(_devices(r))) for r in routes]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(f"  {p:<{widths[0]}}  {k:<{widths[1]}}  {h}".rstrip() for p, k, h in rows)
-
-
-def _hops(route: dict[str, Any]) -> str:
-    device = route["device"] if isinstance(route["device"], list) else [route["device"]]
-    return " and ".join(name for name in device if name)
 
 
 def _until(met: Callable[[], bool]) -> float | None:

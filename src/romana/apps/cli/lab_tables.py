@@ -38,19 +38,17 @@ def pods(found: Sequence[Answer]) -> str:
 
 def routes(found: Iterable[Answer]) -> str:
     """Draw the kernel's tables; what forwards no planned address (kind `foreign`) too."""
-    rows = []
-    for table in found:
-        for route in table["routes"]:
-            via, dev = _text(route.get("via")), _text(route.get("dev"))
-            rows.append((table["device"], route["prefix"], via, dev, route["kind"]))
+    rows = [
+        (table["device"], route["prefix"], _of(route, "via"), _of(route, "dev"), route["kind"])
+        for table in found
+        for route in table["routes"]
+    ]
     return columns(("DEVICE", "PREFIX", "VIA", "DEV", "KIND"), rows)
 
 
-def _text(value: Any) -> str:
-    """Return one or several next hops as a cell."""
-    if isinstance(value, list):
-        return " ".join(str(item) for item in value if item)
-    return value or ""
+def _of(route: Answer, key: str) -> str:
+    """Return that part of every next hop."""
+    return " ".join(hop[key] for hop in route.get("hops") or [route] if hop.get(key))
 
 
 def matrix(failed: Sequence[Answer]) -> str:
