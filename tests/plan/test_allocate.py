@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trees import document, network, prefixes, racks
+from plan_trees import document, network, prefixes, racks
 
 from romana.model.block import Block, Holding, Owner, Writer
 from romana.model.errors import ConfigError, PlanError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from trees import group, network, racks, root, texts
+from plan_trees import group, network, racks, root, texts
 
 from romana.model.errors import ConfigError, PlanError
 from romana.model.topology import GroupPath

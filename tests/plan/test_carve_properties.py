@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from trees import group, network, racks, root
+from plan_trees import group, network, racks, root
 
 from romana.model.errors import ConfigError, PlanError
 from romana.model.layout import CarvedNetwork, Layout, NetworkId

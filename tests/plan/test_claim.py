@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from trees import document, group, network, prefixes, racks, root
+from plan_trees import document, group, network, prefixes, racks, root
 
 from romana.model.block import Extent, Owner, Writer
 from romana.model.errors import ConfigError, PlanError, StaleError

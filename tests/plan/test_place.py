@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from trees import carved, document, group, listed, network, racks, root
+from plan_trees import carved, document, group, listed, network, racks, root
 
 from romana.model.errors import ConfigError, PlanError, StaleError
 from romana.model.host import AgentMark, Host, HostName, HostState

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from romana.model.layout import CarvedNetwork, NetworkId
 from romana.model.topology import Document, Group, GroupPath, ListedHost, Network, Topology
 from romana.net.prefix import Address, Prefix
 from romana.plan.carve import carve
+from romana.testing.datacentre import DataCentre
 
 
 def prefixes(*texts: str) -> tuple[Prefix, ...]:
@@ -48,3 +49,20 @@ def carved(net: Network, tree: Group, number: str = "n1") -> CarvedNetwork:
 
 def texts(carving: Mapping[GroupPath, tuple[Prefix, ...]]) -> dict[str, str]:
     return {path: ", ".join(map(str, found)) for path, found in carving.items()}
+
+
+NET = network("10.0.0.0/16")
+
+
+def centre(*pairs: tuple[Network, Group | None], hosts: int = 2) -> DataCentre:
+    """Hosts n1 and n2 in r1 and r2 of the default tree, each with a pod that holds an address."""
+    dc = DataCentre()
+    dc.apply(document(*(pairs or [(NET, racks(2))])))
+    for number in range(1, hosts + 1):
+        dc.join(f"n{number}", f"192.168.0.{number}")
+        dc.allocate(f"pod-{number}", f"n{number}")
+    return dc
+
+
+def words(items: Iterable[object]) -> list[str]:
+    return [str(item) for item in items]
