@@ -17,7 +17,7 @@ class Desk:
 
     def __init__(self, n: Node) -> None:
         self.n, self.count = n, 0
-        self.requests = Requests(n.store, n.view, n.ledger, n.addresses)
+        self.requests = Requests(n.store, n.view, n.ledger, n.mirror, n.addresses)
         n.view.connected = True
 
     async def leave(self, kind: AskKind, name: str, **more: object) -> str:
@@ -47,6 +47,7 @@ def test_an_address_is_given_and_taken_back_by_name() -> None:
             assert (held.name, held.tenant, given.code) == ("web", "t", "")
             assert n.held() == {"web": (str(held.address),)}
             assert await n.addresses.held() == [], "a name is no endpoint"
+            assert [b.holdings[held.address] for b in await n.mirrored()] == [held], "seen at once"
             back = await desk.ask(AskKind.RELEASE, "web")
             assert back.holdings == (held,)
             assert n.held() == {}
@@ -66,7 +67,7 @@ def test_mistakes_are_answered_with_code_sentence_and_status() -> None:
             nowhere = await desk.ask(AskKind.ALLOCATE, "db", network="nowhere")
             assert (nowhere.code, nowhere.exit_status) == ("unknown-network", 2)
             nobody = await desk.ask(AskKind.RELEASE, "nobody")
-            assert (nobody.code, nobody.exit_status) == ("not-held", 2)
+            assert (nobody.code, nobody.exit_status) == ("unknown-address", 2)
 
     run_virtually(story())
 

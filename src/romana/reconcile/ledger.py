@@ -152,6 +152,10 @@ class Ledger:
         """Return the block of ours that the address lies in."""
         return next((b for (n, p), b in self.blocks.items() if n == network and address in p), None)
 
+    def block_holding(self, address: Address) -> Block | None:
+        """Return the block of ours that the address lies in, whatever its network: they are disjoint."""
+        return next((b for b in self.blocks.values() if address in b.prefix), None)
+
     def routable(self, holder: Holder) -> Iterator[Prefix]:
         """Yield the addresses of the holder that are still ours to route."""
         for holding in holder.holdings:

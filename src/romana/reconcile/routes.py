@@ -104,7 +104,9 @@ class Routes:
 
 
 def _planned(node: HostName, snapshot: Snapshot) -> tuple[Route, ...]:
-    if node not in snapshot.hosts:
+    """Return what the agent programs besides endpoints; nothing for a host without a place in the topology."""
+    host = snapshot.hosts.get(node)
+    if host is None or not host.groups:
         return ()
     return tuple(r for r in fib(DeviceName(node), snapshot).routes if r.kind in PROGRAMMED)
 

@@ -17,6 +17,7 @@ from romana.ports.store import Record, Store
 from romana.reconcile.addresses import LocalAddresses, Wanted
 from romana.reconcile.ledger import Ledger
 from romana.reconcile.loop import Pass
+from romana.reconcile.mirror import Mirror
 from romana.reconcile.view import StoreView
 from romana.wire.records import Answer, Ask, AskKind, decode_ask, encode_ask, requests_prefix
 
@@ -29,8 +30,11 @@ _BY: Final = "asked by "
 class Requests:
     """Serves one node's requests, oldest first."""
 
-    def __init__(self, store: Store, view: StoreView, ledger: Ledger, addresses: LocalAddresses) -> None:
-        self._store, self._view, self._ledger, self._addresses = store, view, ledger, addresses
+    def __init__(
+        self, store: Store, view: StoreView, ledger: Ledger, mirror: Mirror, addresses: LocalAddresses
+    ) -> None:
+        self._store, self._view, self._ledger = store, view, ledger
+        self._mirror, self._addresses = mirror, addresses
 
     async def once(self) -> Pass:
         if not self._view.connected:
@@ -50,6 +54,11 @@ class Requests:
         if ask.answer is not None:
             return 0
         answer = await self._carry_out(record.key, ask)
+        # Whoever asked reads the store next: it should see there what it was told.
+        for holding in answer.holdings:
+            block = self._ledger.block_holding(holding.address)
+            if block is not None:
+                await self._mirror.write(block)
         try:
             await self._store.swap(record.key, encode_ask(replace(ask, answer=answer)), record.revision)
         except StaleError:
@@ -78,5 +87,5 @@ class Requests:
         gone = await self._addresses.give_up(ask.name, ask.address)
         if not gone:
             what = ask.name if ask.address is None else f"{ask.address} under {ask.name}"
-            raise ConfigError(f"nobody holds {what} on host {self._view.node}", code="not-held")
+            raise ConfigError(f"nobody holds {what} on host {self._view.node}", code="unknown-address")
         return gone

@@ -20,6 +20,7 @@ from pathlib import Path
 from romana.apps.agent import logs
 from romana.apps.agent.cni import serve_cni
 from romana.apps.agent.health import Health
+from romana.apps.agent.late import LateStore
 from romana.apps.agent.parts import Parts, World
 from romana.apps.agent.settings import Settings
 from romana.apps.cni.conflist import write_conflist
@@ -99,7 +100,7 @@ async def _world(settings: Settings) -> AsyncIterator[tuple[World, SqliteJournal
         stack.callback(table.close)
         plumber = VethPlumber()
         stack.callback(plumber.close)
-        store = open_store(settings.store)
+        store = LateStore(lambda: open_store(settings.store))
         try:
             yield World(store, journal, table, plumber, MachineClock()), journal
         finally:

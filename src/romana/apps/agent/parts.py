@@ -94,7 +94,7 @@ class Parts:
         self.speaker = loop("speaker", Speakers(BirdSpeaker(run_dir), view).once, settle=0.1)
         self.store = loop("store", view.follow)
         self.copies = loop("mirror", self.mirror.once, settle=0.3)
-        self.requests = loop("requests", Requests(store, view, ledger, self.addresses).once)
+        self.requests = loop("requests", Requests(store, view, ledger, self.mirror, self.addresses).once)
         self.keepsake = loop("keepsake", Keepsake(view, journal).once, settle=1.0)
         self.journal = loop("journal", self._heal, period=5.0)
         self._wire()
@@ -122,6 +122,8 @@ class Parts:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self.view.refresh()
+        except ConfigError:
+            raise
         except (RomanaError, TimeoutError):
             pass  # the loop "store" says so; until then the journal serves
         for reconciler in (self.membership, self.blocks, self.routes, self.speaker):
