@@ -12,6 +12,9 @@ from romana.model.layout import CarvedNetwork
 from romana.model.snapshot import Snapshot
 from romana.model.topology import GroupPath
 
+SHOWN = 5
+"""Names that an error lists where none comes near."""
+
 
 def find_network(snapshot: Snapshot, name: str) -> CarvedNetwork:
     """Return the network of that name. ConfigError `unknown-network`."""
@@ -46,8 +49,10 @@ def unknown(kind: str, name: str, known: Iterable[str], *, code: str) -> ConfigE
     """Return the error for a name that nothing bears, with the nearest that something does."""
     names = [*known]
     match get_close_matches(name, names, n=3, cutoff=0.5):
+        case [] if len(names) > SHOWN:
+            hint = f"; known: {', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"
         case []:
-            hint = f"; `romana {kind} list` shows those there are" if names else f"; there is no {kind} yet"
+            hint = f"; known: {', '.join(names)}" if names else f"; there is no {kind} yet"
         case near:
             hint = f"; did you mean {' or '.join(map(repr, near))}?"
     return ConfigError(f"there is no {kind} {name!r}{hint}", code=code)

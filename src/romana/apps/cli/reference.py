@@ -51,17 +51,22 @@ KEYS = {
     "address": "name address addresses host tenant segment network block group",
     "block": "prefix network group host tenant segment size allocated",
     "host": "name addresses labels groups state",
-    "route": "prefix via dev kind",
+    "route": "prefix via dev kind hops",
     "network": "name prefixes block_mask block_mask6 tenants owner placement reuse_delay reserved hosts blocks"
     " allocated size state",
     "group": "path name network prefixes assignment hosts blocks allocated size state",
     "topology": "networks",
     "a network in it": "name prefixes block_mask block_mask6 tenants groups",
     "a group in it": "path name prefixes assignment hosts groups",
+    "topology plan, apply": "changes refusals warnings",
+    "a change in it": "kind subject name before after",
+    "topology validate": "valid networks groups hosts",
+    "verify": "devices routes prefixes addresses",
 }
 
 NOTES = """
 `address` is the IPv4 one where a name holds two, `addresses` lists both. `groups` of a host maps networks to paths.
+`via` and `dev` are null where there is none; `hops` lists the next hops of a route that has several.
 `size` counts addresses. `block_mask6` is there where a network has both families.
 """
 

@@ -10,6 +10,7 @@ from romana.apps.cli.session import snapshot
 from romana.apps.cli.tree import branches
 from romana.model.errors import RomanaError
 from romana.model.snapshot import Snapshot
+from romana.plan.observers import observers as planned
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -40,3 +41,4 @@ groups = _offer(
 reservations = _offer(
     lambda now: (str(prefix) for prefixes in now.reservations.values() for prefix in prefixes)
 )
+observers = _offer(lambda now: (device.name for device in planned(now)))

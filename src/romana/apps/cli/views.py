@@ -10,6 +10,7 @@ from romana.apps.cli.tree import Branch, Fill, branches, network_fill
 from romana.model.block import Block, Claim, Extent, Holding
 from romana.model.host import Host
 from romana.model.layout import CarvedNetwork, NetworkId
+from romana.model.route import Route
 from romana.model.snapshot import Snapshot
 
 View = dict[str, Any]
@@ -114,6 +115,14 @@ def group(item: CarvedNetwork, branch: Branch) -> View:
         **_fill(branch.fill),
         "state": "draining" if branch.draining else "ready",
     }
+
+
+def route(item: Route) -> View:
+    """`via` and `dev` are those of the first next hop; a route with several has all of them in `hops`."""
+    hops = [{"via": str(h.via) if h.via else None, "dev": h.dev, "device": h.device} for h in item.hops]
+    first = hops[0] if hops else {"via": None, "dev": None}
+    view = {"prefix": str(item.prefix), "via": first["via"], "dev": first["dev"], "kind": str(item.kind)}
+    return {**view, "hops": hops} if len(hops) > 1 else view
 
 
 def network_name(snapshot: Snapshot, network: NetworkId) -> str:
