@@ -10,7 +10,7 @@ from plan_trees import carved, document, group, listed, network, racks, root
 from romana.model.errors import ConfigError, PlanError, StaleError
 from romana.model.host import AgentMark, Host, HostName, HostState
 from romana.model.layout import Layout
-from romana.model.topology import GroupPath
+from romana.model.topology import GroupPath, site_at, sites
 from romana.net.prefix import Address
 from romana.plan.place import join, place, resolve_hosts
 from romana.testing.datacentre import DataCentre
@@ -170,3 +170,20 @@ def test_hosts_leave_or_drain_by_their_record():
     layout = Layout(networks=(carved(network("10.0.0.0/16"), racks(2)),))
     host = Host(HostName("n1"), (), groups={"n1": GroupPath("r1")}, state=HostState.DRAINING)
     assert resolve_hosts(layout, {host.name: host})[host.name].state is HostState.DRAINING
+
+
+def test_a_group_below_cannot_take_back_what_one_above_demands():
+    tree = root(group("a", group("r1", assignment={"zone": "b"}), assignment={"zone": "a"}))
+    for zone in ("a", "b"):
+        with pytest.raises(PlanError):
+            place(tree, {"zone": zone}, {})
+
+
+def test_a_group_is_found_without_a_walk_and_is_the_same():
+    tree = root(
+        group("a", group("r1", host_mask=24), group("r2", assignment={"rack": "2"}), assignment={"zone": "a"})
+    )
+    for site in sites(tree):
+        assert site_at(tree, site.path) == site
+    assert [site_at(tree, GroupPath(path)) for path in ("", "b", "a/r3", "a/r1/x")] == [None] * 4
+    assert site_at(root(), GroupPath("")) == next(sites(root()))

@@ -206,7 +206,35 @@ def sites(root: Group) -> Iterator[Site]:
 
     A root without groups is itself the only site, with the path "".
     """
-    top = Site(
+    top = _top(root)
+    if not root.groups:
+        yield top
+    else:
+        yield from _below(top)
+
+
+def site_at(root: Group, path: GroupPath) -> Site | None:
+    """Return the one group of `sites` with that path, without a walk through the others."""
+    site = _top(root)
+    if not root.groups:
+        return site if path == ROOT else None
+    for name in path.split("/"):
+        group = next((g for g in site.group.groups if g.name == name), None)
+        if group is None:
+            return None
+        site = _inside(site, group)
+    return site
+
+
+def _below(above: Site) -> Iterator[Site]:
+    for group in above.group.groups:
+        site = _inside(above, group)
+        yield site
+        yield from _below(site)
+
+
+def _top(root: Group) -> Site:
+    return Site(
         ROOT,
         root,
         root.assignment,
@@ -216,23 +244,16 @@ def sites(root: Group) -> Iterator[Site]:
         root.announce,
         root.on_link,
     )
-    if not root.groups:
-        yield top
-    else:
-        yield from _below(top)
 
 
-def _below(above: Site) -> Iterator[Site]:
-    for group in above.group.groups:
-        site = Site(
-            GroupPath(f"{above.path}/{group.name}" if above.path else group.name),
-            group,
-            {**above.assignment, **group.assignment},
-            above.host_mask if group.host_mask is None else group.host_mask,
-            above.host_mask6 if group.host_mask6 is None else group.host_mask6,
-            group.routers or above.routers,
-            group.announce or above.announce,
-            above.on_link if group.on_link is None else group.on_link,
-        )
-        yield site
-        yield from _below(site)
+def _inside(above: Site, group: Group) -> Site:
+    return Site(
+        GroupPath(f"{above.path}/{group.name}" if above.path else group.name),
+        group,
+        {**above.assignment, **group.assignment},
+        above.host_mask if group.host_mask is None else group.host_mask,
+        above.host_mask6 if group.host_mask6 is None else group.host_mask6,
+        group.routers or above.routers,
+        group.announce or above.announce,
+        above.on_link if group.on_link is None else group.on_link,
+    )

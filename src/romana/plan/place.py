@@ -6,16 +6,18 @@ Before: `carve` has given the groups their prefixes. After: `claim` takes blocks
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from romana.model.errors import ConfigError, PlanError, Problem, StaleError
 from romana.model.host import Host, HostName, HostState
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.snapshot import Snapshot
-from romana.model.topology import Group, GroupPath, ListedHost, Site, sites
+from romana.model.topology import ROOT, Group, GroupPath, ListedHost, Site, site_at, sites
 from romana.net.prefix import Address
+from romana.plan.shares import child_path
 
 SHOWN = 5
 """Groups that a sentence names; the error's problems hold them all."""
@@ -34,11 +36,7 @@ def place(
     the hosts of each leaf, listed ones included; `closed` leaves take nobody. PlanError `no-group` says
     which labels were missing where.
     """
-    fitting = (
-        site.path
-        for site in sites(root)
-        if site.leaf and site.path not in closed and not misfits(site.assignment, labels)
-    )
+    fitting = (path for path in _fitting(root, ROOT, labels) if path not in closed)
     best = min(fitting, key=lambda path: counts.get(path, 0), default=None)
     if best is None:
         problems = [*_obstacles(root, labels)]
@@ -63,7 +61,7 @@ def misfits(assignment: Mapping[str, str], labels: Mapping[str, str], *, listed:
 
 def site_of(network: CarvedNetwork, path: GroupPath) -> Site | None:
     """Return the group with what it inherits, None if the network's tree has no such path."""
-    return next((s for s in sites(network.root) if s.path == path), None) if network.root else None
+    return site_at(network.root, path) if network.root else None
 
 
 def counts_of(hosts: Mapping[HostName, Host], network: NetworkId) -> Counter[GroupPath]:
@@ -112,7 +110,7 @@ def join(snapshot: Snapshot, name: str, addresses: Sequence[Address], labels: Ma
         )
     _refuse_known(snapshot, name, addresses)
     host = Host(HostName(name), tuple(addresses), dict(labels))
-    groups, problems = _places(snapshot.layout, snapshot.hosts, host)
+    groups, problems = _places(snapshot.layout, partial(counts_of, snapshot.hosts), host)
     if not groups:
         what = f"no network has a group for host {name}"
         raise PlanError(_sentence(what, problems), code="no-group", problems=problems)
@@ -121,11 +119,18 @@ def join(snapshot: Snapshot, name: str, addresses: Sequence[Address], labels: Ma
 
 def missing_groups(layout: Layout, hosts: Mapping[HostName, Host], host: Host) -> dict[NetworkId, GroupPath]:
     """Return the groups that an added host should be given in networks where it has none; none for a listed one."""
-    return {} if host.listed else _places(layout, hosts, host)[0]
+    return groups_for(layout, partial(counts_of, hosts), host)
+
+
+def groups_for(
+    layout: Layout, counts: Callable[[NetworkId], Mapping[GroupPath, int]], host: Host
+) -> dict[NetworkId, GroupPath]:
+    """Do the same where the caller keeps the counts: for many hosts in a row."""
+    return {} if host.listed else _places(layout, counts, host)[0]
 
 
 def _places(
-    layout: Layout, hosts: Mapping[HostName, Host], host: Host
+    layout: Layout, counts: Callable[[NetworkId], Mapping[GroupPath, int]], host: Host
 ) -> tuple[dict[NetworkId, GroupPath], list[Problem]]:
     groups: dict[NetworkId, GroupPath] = {}
     problems: list[Problem] = []
@@ -135,9 +140,8 @@ def _places(
         if network.root is None:
             problems.append(Problem(network.name, "no topology names this network"))
             continue
-        counts = counts_of(hosts, network.id)
         try:
-            groups[network.id] = place(network.root, host.labels, counts, closed=network.draining)
+            groups[network.id] = place(network.root, host.labels, counts(network.id), closed=network.draining)
         except PlanError as error:
             problems += [
                 Problem(f"{network.name}: {p.where}".removesuffix(": "), p.what) for p in error.problems
@@ -155,6 +159,16 @@ def _refuse_known(snapshot: Snapshot, name: str, addresses: Sequence[Address]) -
                 raise StaleError(
                     f"{address} is host {other.name}'s address already", code="host-address-taken"
                 )
+
+
+def _fitting(group: Group, path: GroupPath, labels: Mapping[str, str]) -> Iterator[GroupPath]:
+    """Yield the leaves that take these labels, in document order; what a group refuses is not looked into."""
+    if any(labels.get(key) != wanted for key, wanted in group.assignment.items()):
+        return
+    if not group.groups:
+        yield path
+    for child in group.groups:
+        yield from _fitting(child, child_path(path, child), labels)
 
 
 def _obstacles(root: Group, labels: Mapping[str, str]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from romana.model.host import Host, HostName
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.snapshot import Snapshot
 from romana.model.topology import GroupPath, ListedHost, Site, sites
-from romana.plan.place import misfits, missing_groups, resolve_hosts
+from romana.plan.place import counts_of, groups_for, misfits, resolve_hosts
 from romana.plan.usage import Usage
 
 
@@ -59,14 +59,19 @@ def settle(
     """
     settled = dict(hosts)
     trees = {n.id: (n, {s.path: s for s in sites(n.root)}) for n in layout.networks if n.root}
+    counts = {n.id: counts_of(hosts, n.id) for n in layout.networks}
     for name, host in hosts.items():
         if host.listed:
             continue
         stay = {
             n: path for n, path in host.groups.items() if (n, name) in owners or _fits(host, path, trees[n])
         }
-        settled[name] = replace(host, groups=stay)
-        settled[name] = replace(host, groups={**stay, **missing_groups(layout, settled, settled[name])})
+        for network in host.groups.keys() - stay.keys():
+            counts[network][host.groups[network]] -= 1
+        fresh = groups_for(layout, counts.__getitem__, replace(host, groups=stay))
+        for network, path in fresh.items():
+            counts[network][path] += 1
+        settled[name] = replace(host, groups={**stay, **fresh})
     return resolve_hosts(layout, settled)
 
 
