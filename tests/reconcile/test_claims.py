@@ -153,7 +153,8 @@ def test_a_yield_that_fails_is_finished_and_its_block_never_used_meanwhile(fault
             await n.mirror.once()
             await n.delete("a")
             if nth:
-                await n.yields._close(list(n.ledger.blocks.values()))
+                for block in list(n.ledger.blocks.values()):
+                    n.ledger.put(replace(block, closed=True))
                 await n.mirror.flush()  # so that the next swap is the extent's
             n.store.fault = ("swap", fault)
             with pytest.raises(TransientError):

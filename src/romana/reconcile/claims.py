@@ -81,7 +81,7 @@ class Claims:
             after = self._clock.wall() + self._settle if ahead and extent.host is None else 0.0
             expected = self._view.revision_of(extent_key(extent.network, extent.prefix))
             intent = Intent(new.prefix, new.epoch, extent, expected, after)
-            await self._journal.write(self._ledger.intend(intent))
+            await self._intend(intent)
             try:
                 block = await self._send(intent)
             except TransientError:
@@ -91,6 +91,14 @@ class Claims:
                 return block
             await asyncio.sleep(self._dice.uniform(*JITTER))
         raise StaleError(f"lost {ATTEMPTS} races for a block of network {network.name}", code="claim-lost")
+
+    async def _intend(self, intent: Intent) -> None:
+        """Journal what is about to be sent. What the journal does not take is not sent, then or later."""
+        try:
+            await self._journal.write(self._ledger.intend(intent))
+        except RomanaError:
+            self._ledger.unintend(intent)
+            raise
 
     async def resolve(self) -> int:
         """Find out what became of unanswered claims; return how many are settled now."""

@@ -120,6 +120,10 @@ class Ledger:
         self.intents[intent.network, intent.prefix] = intent
         return written.intent_entry(intent)
 
+    def unintend(self, intent: Intent) -> None:
+        """Forget an intent that the journal did not take."""
+        self.intents.pop((intent.network, intent.prefix), None)
+
     def settle(self, intent: Intent, block: Block | None) -> Changes:
         """Note how a claim ended: `block` is ours, or None: it was not done and never will be."""
         self.intents.pop((intent.network, intent.prefix), None)

@@ -53,7 +53,8 @@ class Yields:
 
         The caller holds the lock of `Claims`: a block just claimed is empty, too.
         """
-        await self._close(self._due())
+        for block in self._due():
+            self._ledger.put(replace(block, closed=True))
         done = 0
         for block in [b for b in self._ledger.blocks.values() if b.closed]:
             await self._finish(block)
@@ -102,15 +103,10 @@ class Yields:
             spare += mine[: max(len(mine) - keep, 0)]
         return spare
 
-    async def _close(self, blocks: list[Block]) -> None:
-        changes: dict[str, bytes | None] = {}
-        for block in blocks:
-            changes |= self._ledger.put(replace(block, closed=True))
-        if changes:
-            await self._journal.write(changes)
-
     async def _finish(self, block: Block) -> None:
         """Bring a closed block out of our hands. Errors leave it closed, for the next pass."""
+        # Before anybody else may take it: a process after this one must not use the block.
+        await self._journal.write(self._ledger.put(block))
         await self._mirror.write(block)
         seen = extent_of(self._view.snapshot, block)
         if seen is not None:

@@ -83,7 +83,10 @@ class Parts:
 
         self.membership = loop("membership", Membership(store, view, mark, rebuild).once)
         self.blocks = loop(
-            "blocks", Blocks(store, view, ledger, journal, self.claims, yields, clock).once, period=10.0
+            "blocks",
+            Blocks(store, view, ledger, journal, self.claims, yields, clock).once,
+            period=10.0,
+            settle=0.05,
         )
         self.routes = loop(
             "routes",
