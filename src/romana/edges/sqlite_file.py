@@ -136,7 +136,7 @@ def _meaning(path: Path, error: sqlite3.Error) -> RomanaError | None:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return None
-    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+    if code == sqlite3.SQLITE_READONLY_DBMOVED or (code & 0xFF == sqlite3.SQLITE_IOERR and not path.exists()):
         return RefusedError(
             f"{path} was removed or replaced while it was open; start again on the file that is there now",
             code="store-gone",

@@ -92,7 +92,8 @@ class Store(Protocol):
     def watch(self, prefix: str, after: int) -> AbstractAsyncContextManager[AsyncIterator[Batch]]:
         """Deliver every batch with a revision above `after`, in order, none missed or repeated.
 
-        CompactedError when history no longer reaches back to `after`.
+        CompactedError, on entering or later, when history no longer reaches back to `after`, and when
+        the store has not come that far: it was put back. A cancelled wait for a batch loses nothing.
         """
 
     async def lease(self, seconds: float) -> Lease:
