@@ -32,6 +32,8 @@ _MOST: Final = (1 << 20) + (1 << 17)
 _PATIENCE: Final = 60.0
 """Seconds a shim may take to send its call; it waits as long for the answer."""
 _BACKLOG: Final = 1024
+_LONGEST: Final = 107
+"""sizeof sun_path, less its terminator (unix(7))."""
 
 
 @asynccontextmanager
@@ -51,9 +53,10 @@ async def serve_cni(
     calls = Calls(addresses, plumber, network, observe)
     speaking: set[asyncio.Transport] = set()
     loop = asyncio.get_running_loop()
+    listening = _listening(path)
     async with asyncio.TaskGroup() as tasks:
         server = await loop.create_unix_server(
-            lambda: _Connection(calls, tasks, speaking), sock=_listening(path), backlog=_BACKLOG
+            lambda: _Connection(calls, tasks, speaking), sock=listening, backlog=_BACKLOG
         )
         try:
             yield
@@ -101,14 +104,20 @@ class _Connection(asyncio.Protocol):
         head, _, stdin = bytes(self._received).partition(b"\0\0")
         pairs = (item.partition("=") for item in head.decode(errors="surrogateescape").split("\0"))
         environment = {name: value for name, equals, value in pairs if equals}
-        status, output = await self._calls.answer(environment, stdin)
-        self._transport.write(b"%d %d\n%s" % (status, len(output), output))
-        self._transport.close()
+        try:
+            status, output = await self._calls.answer(environment, stdin)
+            self._transport.write(b"%d %d\n%s" % (status, len(output), output))
+        finally:
+            self._transport.close()  # after a bug without an answer: the shim tells the runtime to try again
 
 
 def _listening(path: Path) -> socket.socket:
     """Return a socket bound to `path`, replacing one that is there without a moment in which none is."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    if len(os.fsencode(temporary)) > _LONGEST:
+        raise ConfigError(
+            f"{path} is too long for a socket: {_LONGEST} bytes with the temporary name", code="socket-path"
+        )
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,8 +128,5 @@ def _listening(path: Path) -> socket.socket:
         temporary.rename(path)
     except OSError as error:
         sock.close()
-        temporary.unlink(missing_ok=True)
-        if "too long" in str(error):
-            raise ConfigError(f"{path} is too long for a socket (107 bytes)", code="socket-path") from error
         raise RefusedError(f"cannot listen on {path}: {error.strerror}", code="socket-refused") from error
     return sock

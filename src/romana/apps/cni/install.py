@@ -30,15 +30,16 @@ def install(directory: Path, *, prefer: Literal["c", "python"] | None = None) ->
     temporary = directory / f".{PLUGIN}.{os.getpid()}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        made = _make(temporary, prefer)
-        temporary.chmod(0o755)
-        temporary.rename(directory / PLUGIN)
+        try:
+            made = _make(temporary, prefer)
+            temporary.chmod(0o755)
+            temporary.rename(directory / PLUGIN)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise RefusedError(
             f"cannot install into {directory}: {error.strerror}", code="install-refused"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return made
 
 
@@ -60,10 +61,9 @@ def _make(target: Path, prefer: str | None) -> Shim:
 
 def _compiled(compiler: str, flags: tuple[str, ...], target: Path) -> bool:
     """Whether the compiler made a program that runs here: it must answer VERSION."""
-    source = files("romana.apps.cni").joinpath("romana-cni.c").read_text()
     made = subprocess.run(
         [compiler, *flags, "-x", "c", "-", "-o", str(target)],
-        input=source,
+        input=_source("romana-cni.c"),
         text=True,
         capture_output=True,
         check=False,
@@ -81,5 +81,9 @@ def _compiled(compiler: str, flags: tuple[str, ...], target: Path) -> bool:
 
 def _python() -> str:
     """Return the Python shim, for an interpreter that is there."""
-    text = files("romana.apps.cni").joinpath("romana-cni.py").read_text()
+    text = _source("romana-cni.py")
     return text if Path(_SHEBANG).exists() else text.replace(_SHEBANG, sys.executable, 1)
+
+
+def _source(name: str) -> str:
+    return files("romana.apps.cni").joinpath(name).read_text()
