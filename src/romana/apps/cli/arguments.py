@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -44,12 +45,16 @@ def label_changes(words: Iterable[str]) -> dict[str, str | None]:
 
 def read_input(path: str) -> bytes:
     """Return the bytes of the file, of stdin for `-`. ConfigError `unreadable-file`."""
-    if path == "-":
-        return sys.stdin.buffer.read()
     try:
-        return Path(path).read_bytes()
+        if path != "-":
+            return Path(path).read_bytes()
+        stdin = getattr(sys.stdin, "buffer", None)
+        if stdin is None:  # Python has no sys.stdin where the file descriptor is closed
+            raise OSError(errno.EBADF, "it is closed")
+        return bytes(stdin.read())
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", code="unreadable-file") from error
+        name = "stdin" if path == "-" else path
+        raise ConfigError(f"cannot read {name}: {error.strerror}", code="unreadable-file") from error
 
 
 def _label(text: str) -> tuple[str, str]:

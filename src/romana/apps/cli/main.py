@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _require_text(args)
         with romana.make_context("romana", [*args]) as context:
             romana.invoke(context)
-            sys.stdout.flush()
+            click.echo(nl=False)  # flushes: a full disk or a closed pipe shows here, not at exit
         return 0
     except click.exceptions.Exit as done:
         return done.exit_code

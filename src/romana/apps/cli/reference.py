@@ -92,7 +92,8 @@ def commands(command: click.Command = romana, parent: click.Context | None = Non
 
 def _section(context: click.Context) -> str:
     depth = "##" if isinstance(context.command, Group) else "###"
-    return f"{depth} {context.command_path}\n\n```text\n{context.get_help()}\n```\n"
+    text = "\n".join(line.rstrip() for line in context.get_help().splitlines())
+    return f"{depth} {context.command_path}\n\n```text\n{text}\n```\n"
 
 
 if __name__ == "__main__":
