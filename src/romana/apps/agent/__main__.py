@@ -13,5 +13,6 @@ if __name__ == "__main__":
     try:
         sys.exit(run(read({}, os.environ)))
     except RomanaError as error:
-        print(f"Error: {error} [{error.code}]", file=sys.stderr)  # noqa: T201 — the top of a program
+        lines = [f"Error: {error} [{error.code}]", *(f"  {problem}" for problem in error.problems)]
+        print("\n".join(lines), file=sys.stderr)  # noqa: T201 — the top of a program
         sys.exit(error.exit_status)

@@ -81,7 +81,8 @@ def read(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Setting
             found[option.name] = (option.default, option.flag)
     problems += _problems(found)
     if problems:
-        raise ConfigError(code="bad-settings", problems=problems)
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ConfigError(f"the agent's settings have {count}", code="bad-settings", problems=problems)
     value = {name: text for name, (text, _) in found.items()}
     return Settings(
         value["node"] or socket.gethostname(),
