@@ -148,18 +148,20 @@ class StoreView:
         self._apply((key, raw, 0) for key, raw in remembered.items())
 
     def _apply(self, writes: Iterable[tuple[str, bytes | None, int]]) -> None:
-        """Take over every write that is newer than what is known. RefusedError for a record we cannot read."""
-        changed = False
+        """Take over every write that is newer than what is known.
+
+        RefusedError for a record that cannot be read: then nothing of it is taken over.
+        """
+        news: dict[str, _Seen] = {}
         for key, raw, revision in writes:
             kind = key.partition("/")[0]
             if kind == "requests" and key.startswith(self._requests):
                 self.on_request()
-            known = self._seen.get(key)
-            if kind not in DECODE or (known is not None and known.revision >= revision > 0):
-                continue
-            self._seen[key] = _Seen(revision, raw, None if raw is None else DECODE[kind](key, raw))
-            changed = True
-        if changed:
+            known = news.get(key) or self._seen.get(key)
+            if kind in DECODE and not (known is not None and known.revision >= revision > 0):
+                news[key] = _Seen(revision, raw, None if raw is None else DECODE[kind](key, raw))
+        if news:
+            self._seen |= news
             self._changed()
 
     def _changed(self) -> None:
