@@ -74,9 +74,9 @@ def test_an_interrupt_ends_it_without_a_word() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    stat = Path(f"/proc/{waiting.pid}/wchan")
-    while "pipe" not in stat.read_text() and waiting.poll() is None:
-        time.sleep(0.02)  # until it reads its stdin
+    assert waiting.stdin is not None
+    waiting.stdin.write(b"#" * (1 << 20))  # more than a pipe holds: it returns once the program reads
+    waiting.stdin.flush()
     waiting.send_signal(signal.SIGINT)
     out, err = waiting.communicate(timeout=20)
     assert (waiting.returncode, out, err) == (130, b"", b"")
