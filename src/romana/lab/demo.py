@@ -11,13 +11,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final
 
 from romana.lab.demo_shell import Shell
 from romana.model.errors import RomanaError
 
-NAME: Final = "demo"
 PODS: Final = 18
 MORE: Final = 50
 QUIET: Final = 10.0
@@ -30,12 +30,7 @@ def main() -> int:
     parser.add_argument("--picture", default="romana-demo.svg", help="where the drawing is written")
     options = parser.parse_args()
     began = time.monotonic()
-    shell = Shell(NAME)
-    if any(lab["name"] == NAME for lab in shell.ask("lab", "list")):
-        shell.say(
-            f"A lab called {NAME} is running already; end it with `romana lab down --name {NAME}` first."
-        )
-        return 1
+    shell = Shell(_free_name())
     try:
         _demo(shell, Path(options.picture))
     except RomanaError as error:
@@ -44,13 +39,19 @@ def main() -> int:
         shell.say("\ninterrupted")
         return 130
     finally:
-        shell.quietly("lab", "down", "--name", NAME)
+        shell.quietly("lab", "down", "--name", shell.lab)
     took = time.monotonic() - began
     kept = shell.kept
     shell.say(
         f"\n{'Every promise was kept' if kept else 'NOT every promise was kept'}; it took {took:.0f} s."
     )
     return 0 if kept else 1
+
+
+def _free_name() -> str:
+    """Return `demo`, or the first `demo-N` that is no other lab's."""
+    taken = {lab["name"] for lab in Shell("").ask("lab", "list")}
+    return next(name for name in chain(["demo"], (f"demo-{n}" for n in count(2))) if name not in taken)
 
 
 def _demo(shell: Shell, picture: Path) -> None:
@@ -65,17 +66,16 @@ def _demo(shell: Shell, picture: Path) -> None:
 
 def _build(shell: Shell) -> None:
     shell.title("A data centre: 2 spines and 3 ToRs (FRR), 9 nodes (the agent and BIRD)")
-    shell.run("lab", "up", "leaf-spine", "--name", NAME, "--pods", "0")
-    shell.title("Its prefixes follow its cables: one for each rack, one in it for each node")
+    shell.run("lab", "up", "leaf-spine", "--name", shell.lab, "--pods", "0")
+    shell.title("Its prefixes follow its cables: one for each rack, and in it one for each node")
     shell.run("topology", "show")
+    shell.run("route", "list", "--observer", "tor-1")
 
 
 def _start_pods(shell: Shell) -> None:
     shell.title(f"{PODS} pods, started through the CNI plugin")
     shell.run("lab", "pod", "add", "--count", str(PODS))
-    shell.run("lab", "ping", "--wait", str(RECOVERY))
-    pairs = shell.ask("lab", "ping")
-    shell.promise(not pairs["failed"], f"all {pairs['pairs']} pairs of pods reach each other")
+    shell.run("lab", "ping", "--wait", f"{RECOVERY:g}")
 
 
 def _show_tables(shell: Shell) -> None:
@@ -100,7 +100,7 @@ def _start_more(shell: Shell) -> None:
     after = _counters(shell)
     shell.run("lab", "counters")
     shell.promise(not answer["failed"], f"all {answer['pairs']} pairs of {PODS + MORE} pods reach each other")
-    noticed = {device for device, count in after.items() if count != before[device]}
+    noticed = {device for device, now in after.items() if now != before[device]}
     shell.promise(
         not noticed,
         f"no route changed and no BGP update was sent on the {len(after)} routers"
@@ -110,7 +110,7 @@ def _start_more(shell: Shell) -> None:
 
 def _cut_and_heal(shell: Shell) -> None:
     shell.title("A cable breaks: node-1 is cut off")
-    spines = {name: count for name, count in _at_rest(shell).items() if name.startswith("spine")}
+    spines = {name: now for name, now in _at_rest(shell).items() if name.startswith("spine")}
     lost = next(r["prefix"] for r in _planned(shell, "tor-1") if _leads_to(r, "node-1"))
     shell.run("lab", "fail", "node-1")
     took = _until(lambda: not any(_leads_to(r, "node-1") for r in _planned(shell, "tor-1")))
@@ -119,13 +119,13 @@ def _cut_and_heal(shell: Shell) -> None:
     failed = shell.ask("lab", "ping")["failed"]
     strangers = [f for f in failed if not names & {f["source"], f["target"]}]
     shell.promise(bool(failed) and not strangers, "only the pods of node-1 are out of reach")
+    noticed = {name for name, now in _counters(shell).items() if spines.get(name, now) != now}
+    shell.promise(not noticed, "the spines saw nothing of it: their route is the rack's")
     shell.run("lab", "heal", "node-1")
     took = _until(lambda: not shell.ask("lab", "ping", "--wait", "0.5")["failed"])
     shell.promise(took is not None, f"all pods reach each other again after {took or 0:.1f} s")
     back = any(_leads_to(r, "node-1") and r["prefix"] == lost for r in _planned(shell, "tor-1"))
     shell.promise(back, f"tor-1 has {lost} back")
-    noticed = {name for name, count in _counters(shell).items() if spines.get(name, count) != count}
-    shell.promise(not noticed, "the spines saw nothing of it: their route is the rack's")
 
 
 def _prove(shell: Shell) -> None:

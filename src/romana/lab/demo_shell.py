@@ -25,6 +25,7 @@ class Shell:
     def __init__(self, lab: str) -> None:
         self.kept = True
         """Whether every promise so far was."""
+        self.lab = lab
         self._env = {**os.environ, "ROMANA_LAB": lab}
         self._colour = sys.stdout.isatty()
 

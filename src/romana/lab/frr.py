@@ -54,6 +54,7 @@ class Peer:
     """A neighbour as the template shows it."""
 
     name: str
+    port: str
     address: Address
     remote: str
     relation: Relation
@@ -107,7 +108,7 @@ def _peer(plan: Blueprint, device: Device, neighbour: Neighbour) -> Peer:
     }[relation]
     origin = plan.topmost(device) and relation in (Relation.HOST, Relation.DOWN)
     remote = str(far.asn) if far.routes else "external"
-    return Peer(far.name, neighbour.address, remote, relation, inward, outward, origin)
+    return Peer(far.name, neighbour.port, neighbour.address, remote, relation, inward, outward, origin)
 
 
 def _relation(device: Device, far: Device) -> Relation:

@@ -25,6 +25,9 @@ _ICMP_FILTER: Final = 1  # linux/icmp.h, at level SOL_RAW; icmpv6.h has the same
 _SOL_RAW: Final = 255
 _SO_RCVBUFFORCE: Final = 33  # asm-generic/socket.h
 _REPEAT: Final = 0.2
+"""Seconds after which what was not answered is asked again."""
+_BURST: Final = 64
+"""Requests between two looks for answers."""
 _BUFFER: Final = 1 << 20
 """Room for the answers of a thousand pods that all come at once."""
 
@@ -91,9 +94,10 @@ def _exchange(
     number = 0
     while waiting and time.monotonic() < deadline:
         number += 1
-        for opened, address in list(waiting):
+        for index, (opened, address) in enumerate(list(waiting), 1):
             _send(opened, address, mark, number)
-            _receive(selector, waiting, 0)
+            if index % _BURST == 0:
+                _receive(selector, waiting, 0)
         again = min(deadline, time.monotonic() + _REPEAT)
         while waiting and (left := again - time.monotonic()) > 0:
             _receive(selector, waiting, left)
