@@ -20,7 +20,7 @@ check: $(VENV)/installed  ## format, lint, types, import contracts and the fast 
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timing > $(VENV)/lint-imports.log || (cat $(VENV)/lint-imports.log; exit 1)
+	$(BIN)/lint-imports > $(VENV)/lint-imports.log || (cat $(VENV)/lint-imports.log; exit 1)
 	$(BIN)/pytest -n 2 -m "$(FAST)"
 
 test: check  ## everything: the check, then namespaces, daemons and the lab (root)
