@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cni_node import MemoryAddresses, Node
-from test_real import UPLINK, objects, pings, sandboxes
+from test_cni_kernel import UPLINK, objects, pings, sandboxes
 
 from romana.testing import namespaces
 from romana.testing.kernel import FakePlumber

@@ -7,7 +7,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 
 import pytest
-from nodes import Pod, TestNode, node, pings, two_nodes
+from netlink_nodes import Pod, TestNode, node, pings, two_nodes
 
 pytestmark = [pytest.mark.root, pytest.mark.daemon("ping", "nsenter", "ip")]
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import pytest
-from nodes import TestNode, node
+from netlink_nodes import TestNode, node
 
 from romana.edges.netlink.channel import Channel
 from romana.edges.netlink.message import Failure, Request
