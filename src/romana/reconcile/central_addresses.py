@@ -10,8 +10,9 @@ addresses held is ended by the next caller (`central_names`); a mirror is writte
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
-from romana.model.block import Holding
+from romana.model.block import Block, Holding
 from romana.model.errors import ConfigError, PlanError, RomanaError, TransientError
 from romana.model.host import HostName, HostState
 from romana.model.layout import NetworkId
@@ -52,33 +53,42 @@ class _Allocation:
 
     async def carry_out(self) -> tuple[Holding, ...]:
         try:
-            granted = await retried(self._means, self._attempt)
+            return await retried(self._means, self._attempt)
         except TransientError:
             raise
         except RomanaError:
+            await self._turn.give_up(self._store, self._means)
             if self._taken:
                 await give_back(self._store, self._taken)
             raise
-        return granted.holdings
 
-    async def _attempt(self) -> plan.Granted:
+    async def _attempt(self) -> tuple[Holding, ...]:
+        """Go on from what is there. Where one family is held since an attempt that lost the other's swap, it stays."""
         while True:
             seen = await see(self._store)
             await self._turn.settle(self._store, seen, self._means)
             if await self._moved(seen):
                 continue
             decided = self._decide(seen)
-            if isinstance(decided, plan.Granted):
-                await self._write(seen, decided)
-                return decided
-            await self._claim(seen, decided)
+            if isinstance(decided, plan.NeedBlock):
+                await self._claim(seen, decided)
+                continue
+            kept = find_holding(seen.snapshot, self._request.name)
+            if all(block.network == decided.blocks[0].network for block, _ in kept):
+                return await self._write(seen, decided, [holding for _, holding in kept])
+            await take_back(self._store, seen, self._request.name, self._means)
 
     def _decide(self, seen: Seen) -> plan.Granted | plan.NeedBlock:
+        """Decide as if the name held nothing yet."""
         host = seen.snapshot.hosts.get(self._request.host)
         if host is not None and host.state in (HostState.DRAINING, HostState.LEFT):
             raise PlanError(f"host {host.name} is {host.state} and gets no new addresses", code="draining")
-        own = own_blocks(seen.snapshot, self._request.host)
+        own = [self._without(block) for block in own_blocks(seen.snapshot, self._request.host)]
         return plan.allocate(seen.snapshot, own, self._request, now=self._means.wall(), full=self._full)
+
+    def _without(self, block: Block) -> Block:
+        others = {a: h for a, h in block.holdings.items() if h.name != self._request.name}
+        return replace(block, holdings=others) if len(others) < len(block.holdings) else block
 
     async def _moved(self, seen: Seen) -> bool:
         """Record a host elsewhere that has no group, or is misplaced and empty, where a group fits it now."""
@@ -100,11 +110,17 @@ class _Allocation:
         except PlanError:
             self._full.add((need.network.id, need.version))
 
-    async def _write(self, seen: Seen, granted: plan.Granted) -> None:
-        addresses = tuple(holding.address for holding in granted.holdings)
-        await self._turn.guard(self._store, seen, NameGuard(self._request.host, addresses))
+    async def _write(self, seen: Seen, granted: plan.Granted, kept: list[Holding]) -> tuple[Holding, ...]:
+        """Swap the guard, then the mirrors of the families that are not `kept`."""
+        done = {holding.address.version for holding in kept}
+        holdings = (*kept, *(h for h in granted.holdings if h.address.version not in done))
+        holdings = tuple(sorted(holdings, key=lambda holding: holding.address.key))
+        guard = NameGuard(self._request.host, tuple(holding.address for holding in holdings))
+        await self._turn.guard(self._store, seen, guard)
         for block in granted.blocks:
-            await put_block(self._store, seen, block)
+            if block.prefix.version not in done:
+                await put_block(self._store, seen, block)
+        return holdings
 
 
 async def release(store: Store, name_or_ip: str, *, means: Means | None = None) -> tuple[Holding, ...]:

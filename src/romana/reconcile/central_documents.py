@@ -1,19 +1,24 @@
 """Putting a document in force: the plan's swaps, in the plan's order, at the revisions it was planned on.
 
-    idle blocks closed ─► extents ─► layout ─► hosts
+    prelude: what goes is closed, the plan made again ─► idle blocks closed ─► extents ─► layout ─► hosts
 
 Until the layout is swapped the old document is in force, and what was done before holds nothing live: closed
-extents take no claims, closed blocks are empty. From then on the new one is, and only host records are
-missing. A swap that is lost means that the plan is old: another is made from a fresh read. So it may stop
-anywhere; the same document applied again does the rest.
+groups and extents take no claims, closed blocks are empty. From then on the new one is, and only host
+records are missing. A swap that is lost means that the plan is old: another is made from a fresh read. So it may
+stop anywhere; the same document applied again does the rest.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
+from romana.model.layout import Layout
 from romana.model.topology import Document
 from romana.plan.changes import TopologyPlan, plan_document
+from romana.plan.differences import Change
 from romana.plan.rehost import moved
-from romana.ports.store import Store
+from romana.ports.store import Store, SwapLost
 from romana.reconcile.central_swaps import Means, Seen, put_block, put_extent, retried, see
 from romana.wire.records import LAYOUT_KEY, encode_host, encode_layout, host_key
 
@@ -25,25 +30,57 @@ async def apply_document(
 
     PlanError `would-strand` with every live address in the way; other errors as `plan_document`.
     """
+    apply = _Apply(store, document, drain=drain)
     means = means or Means()
-    done: list[TopologyPlan] = []
+    await retried(means, apply.put_in_force)
+    await retried(means, apply.settle_hosts)
+    assert apply.done is not None
+    return apply.done
 
-    async def attempt() -> None:
-        seen = await see(store)
-        planned = plan_document(seen.snapshot, document, drain=drain)
-        planned.require()
+
+class _Apply:
+    def __init__(self, store: Store, document: Document, *, drain: bool) -> None:
+        self._store, self._document, self._drain = store, document, drain
+        self._changes: tuple[Change, ...] = ()
+        self._closed: tuple[Layout, int] | None = None
+        """The layout before the prelude, and the revision of the prelude."""
+        self.done: TopologyPlan | None = None
+        """The plan that put the document in force; a later one finds only host records to write."""
+
+    async def put_in_force(self) -> None:
+        seen, planned = await self._plan()
+        while planned.prelude is not None:
+            revision = await self._put_layout(seen, planned.prelude)
+            self._changes, self._closed = planned.changes, (seen.snapshot.layout, revision)
+            seen, planned = await self._plan()
         for block in planned.closes:
-            await put_block(store, seen, block)
+            await put_block(self._store, seen, block)
         for extent in planned.extents:
-            await put_extent(store, seen, extent)
+            await put_extent(self._store, seen, extent)
         if planned.layout != seen.snapshot.layout:
-            await store.swap(LAYOUT_KEY, encode_layout(planned.layout), seen.revision(LAYOUT_KEY))
-        done.append(planned)
-        await _record_hosts(store, seen, planned)
+            await self._put_layout(seen, planned.layout)
+        self.done = self.done or replace(planned, changes=self._changes or planned.changes)
+        await _record_hosts(self._store, seen, planned)
 
-    await retried(means, attempt)
-    await retried(means, lambda: _settle_hosts(store))
-    return done[0]  # the one that put the layout in force; a later one found only host records to write
+    async def settle_hosts(self) -> None:
+        """Give hosts that joined while the layout was swapped the groups that it brought them."""
+        seen = await see(self._store)
+        for host in moved(seen.snapshot):
+            await self._store.swap(host_key(host.name), encode_host(host), seen.revision(host_key(host.name)))
+
+    async def _plan(self) -> tuple[Seen, TopologyPlan]:
+        """Plan on a fresh read. What is refused after the prelude opens again what that had closed."""
+        seen = await see(self._store)
+        planned = plan_document(seen.snapshot, self._document, drain=self._drain)
+        if planned.refusals and self._closed is not None:
+            before, revision = self._closed
+            with suppress(SwapLost):  # somebody has put another document in force
+                await self._store.swap(LAYOUT_KEY, encode_layout(before), revision)
+        planned.require()
+        return seen, planned
+
+    async def _put_layout(self, seen: Seen, layout: Layout) -> int:
+        return await self._store.swap(LAYOUT_KEY, encode_layout(layout), seen.revision(LAYOUT_KEY))
 
 
 async def _record_hosts(store: Store, seen: Seen, planned: TopologyPlan) -> None:
@@ -52,10 +89,3 @@ async def _record_hosts(store: Store, seen: Seen, planned: TopologyPlan) -> None
     for name in planned.removed_hosts:
         if revision := seen.revision(host_key(name)):
             await store.swap(host_key(name), None, revision)
-
-
-async def _settle_hosts(store: Store) -> None:
-    """Give hosts that joined while the layout was swapped the groups that it brought them."""
-    seen = await see(store)
-    for host in moved(seen.snapshot):
-        await store.swap(host_key(host.name), encode_host(host), seen.revision(host_key(host.name)))

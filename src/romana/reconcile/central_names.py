@@ -15,7 +15,6 @@ mirrors come late. Such a name is held until the agent has released it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -27,7 +26,7 @@ from romana.plan.allocate import find_holding
 from romana.plan.allocate import release as without
 from romana.ports.store import Store, SwapLost
 from romana.reconcile.central_blocks import blocks_of
-from romana.reconcile.central_swaps import Means, Seen, fence, put_block
+from romana.reconcile.central_swaps import Means, Seen, fence, put_block, retried, see
 from romana.wire.records import NameGuard, decode_name, encode_name, name_key
 
 LOOKS: Final = 3
@@ -49,28 +48,33 @@ class Turn:
         self._mine = await store.swap(self.key, encode_name(guard), seen.revision(self.key))
 
     async def settle(self, store: Store, seen: Seen, means: Means) -> None:
-        """Return if the name is free for this caller in what was seen. StaleError `name-held` if it is held.
+        """Return if the name is this caller's to take in what was seen. StaleError `name-held` if it is held.
 
-        SwapLost where an unfinished allocation had to be waited for, or ended: look again. An own one needs
-        neither patience nor fence: this caller knows the answer to each of its swaps.
+        SwapLost where an unfinished allocation had to be waited for, or ended: look again. An own one is simply
+        gone on with: this caller knows the answer to each of its swaps.
         """
         held, guard = find_holding(seen.snapshot, self.name), guard_of(seen, self.name)
         if _is_held(seen.snapshot, held, guard):
             raise _name_held(seen.snapshot, self.name, held, guard)
         revision = seen.revision(self.key)
-        mine = revision == self._mine
-        if guard is None or (mine and not held):
+        if guard is None or revision == self._mine:
             return
-        if not mine and not self._patient_enough(revision):
+        if not self._patient_enough(revision):
             raise SwapLost(self.key, revision, revision)
         await take_back(store, seen, self.name, means)
         await store.swap(self.key, None, revision)
         raise SwapLost(self.key, revision, 0)
 
-    async def give_up(self, store: Store) -> None:
-        """Delete the own guard after nothing was allocated. One that somebody has taken over is left alone."""
-        with suppress(SwapLost):
-            await store.swap(self.key, None, self._mine)
+    async def give_up(self, store: Store, means: Means) -> None:
+        """Take back what was allocated under the own guard, and delete it. Left alone if somebody took it over."""
+
+        async def attempt() -> None:
+            seen = await see(store)
+            if self._mine and seen.revision(self.key) == self._mine:
+                await take_back(store, seen, self.name, means)
+                await store.swap(self.key, None, self._mine)
+
+        await retried(means, attempt)
 
     def _patient_enough(self, revision: int) -> bool:
         self._looks = self._looks + 1 if revision == self._revision else 1

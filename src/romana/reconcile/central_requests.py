@@ -73,7 +73,7 @@ async def allocate_by_agent(store: Store, request: Request, means: Means) -> tup
         granted = await _ask(store, request.host, ask, means)
     except RomanaError as error:
         if not isinstance(error, TransientError) or error.code == "agent-silent":
-            await turn.give_up(store)  # it is known that nothing is held
+            await turn.give_up(store, means)  # it is known that nothing is held
         raise
     await _mirrored(store, request.name, held=True)
     return granted
