@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from node_world import FLAT, FaultyStore, Node, node, stored
 
-from romana.model.errors import ConfigError, StaleError
+from romana.model.errors import ConfigError, RefusedError, StaleError
 from romana.model.host import AgentMark, HostName
 from romana.model.route import Hop, Route, RouteKind
 from romana.net.prefix import Prefix
@@ -133,5 +133,29 @@ def test_a_journal_lost_in_this_boot_is_rebuilt_from_mirrors_and_kernel() -> Non
             assert again.held() == m.held()
             assert again.ledger.blocks.keys() == n.ledger.blocks.keys()
             assert await mark_of(m) == AgentMark("journal-2", "boot-1")
+
+    run_virtually(story())
+
+
+def test_two_agents_with_one_name_do_not_fight_for_it() -> None:
+    async def story() -> None:
+        async with node() as n:
+            first = membership(n)
+            n.addresses.forbidden = lambda: first.replaced
+            await first.once()
+            held = await n.add("a")
+            m = Node(n.store, MemoryJournal())
+            await m.look()
+            await membership(m, AgentMark("journal-2", "boot-1")).once()
+            await n.look()
+            for _ in range(2):
+                with pytest.raises(RefusedError) as error:
+                    await first.once()
+                assert error.value.code == "agent-replaced"
+            with pytest.raises(RefusedError):
+                await n.add("b")
+            assert await n.add("a") == held, "what is held is still told"
+            assert n.addresses.obstacles() == [str(error.value)]
+            assert await mark_of(n) == AgentMark("journal-2", "boot-1")
 
     run_virtually(story())

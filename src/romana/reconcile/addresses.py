@@ -73,6 +73,8 @@ class LocalAddresses:
         """Called after every allocation and release."""
         self.journal_fault: RomanaError | None = None
         """Why the journal took nothing the last time; None if it did."""
+        self.forbidden: Callable[[], RomanaError | None] = lambda: None
+        """Why nothing new may be handed out; None if it may."""
         self._view, self._ledger, self._journal = view, ledger, journal
         self._claims, self._clock = claims, clock
         self._turns: dict[str, _Turn] = {}
@@ -96,6 +98,8 @@ class LocalAddresses:
             held = self._ledger.holders.get(wanted.name)
             if held is not None:
                 return Granted(held.holdings, fresh=False)
+            if (forbidden := self.forbidden()) is not None:
+                raise forbidden
             if not self._view.complete and self._view.node not in self._view.snapshot.hosts:
                 raise TransientError("the store has not answered yet", code="store-silent")
             try:
@@ -139,6 +143,8 @@ class LocalAddresses:
     def obstacles(self) -> Sequence[str]:
         if self.journal_fault is not None:
             return [f"the journal takes nothing: {self.journal_fault}"]
+        if (forbidden := self.forbidden()) is not None:
+            return [str(forbidden)]
         snapshot = self._view.snapshot
         host = snapshot.hosts.get(self._view.node)
         if host is None or not host.groups:

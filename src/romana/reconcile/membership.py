@@ -7,6 +7,8 @@ One pass of the reconciler "membership". The mark is registered by compare-and-s
     another journal, same boot      that journal is gone, for its machine is this one: its blocks are taken
                                     over from their mirrors (`rebuild`)
     another journal, another boot   it may be alive elsewhere: ours gets fresh blocks, the old ones wait
+
+Once registered, an agent that finds another's mark does not fight for the name: it allocates nothing more.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from romana.model.errors import ConfigError
+from romana.model.errors import ConfigError, RefusedError
 from romana.model.host import AgentMark, Host
 from romana.plan.place import missing_groups
 from romana.ports.store import Store
@@ -33,6 +35,8 @@ class Membership:
         self._store, self._view, self._mark, self._rebuild = store, view, mark, rebuild
         self.joined = False
         """Whether the store has had our mark since the start."""
+        self.replaced: RefusedError | None = None
+        """Why this agent may not allocate any more."""
 
     async def once(self) -> Pass:
         """Register. ConfigError `unknown-host` if neither document nor operator knows this host."""
@@ -43,19 +47,24 @@ class Membership:
         if host.agent == self._mark and record == host:
             self.joined = True
             return Pass()
-        old = host.agent
-        if (
-            old is not None
-            and old.incarnation != self._mark.incarnation
-            and old.boot_id == self._mark.boot_id
-        ):
-            await self._rebuild.run()
+        if host.agent is not None and host.agent.incarnation != self._mark.incarnation:
+            if self.joined:
+                raise self._give_way()
+            if host.agent.boot_id == self._mark.boot_id:
+                await self._rebuild.run()
         key, value = host_key(host.name), encode_host(record)
         revision = await self._store.swap(key, value, self._view.revision_of(key))
         self._view.written(key, value, revision)
         self.joined = True
         log.info("registered the agent of host %s", host.name, extra={"event": "join", "revision": revision})
         return Pass(changes=1)
+
+    def _give_way(self) -> RefusedError:
+        self.replaced = RefusedError(
+            f"another agent registered as host {self._view.node}; this one allocates nothing more: stop one of them",
+            code="agent-replaced",
+        )
+        return self.replaced
 
     def _known(self) -> Host:
         node = self._view.node

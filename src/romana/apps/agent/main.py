@@ -144,8 +144,7 @@ async def _announce_readiness(settings: Settings, parts: Parts) -> None:
 async def _farewell(parts: Parts) -> None:
     try:
         async with asyncio.timeout(FAREWELL):
-            await parts.mirror.flush()
-            await parts.keepsake.once()
+            await parts.farewell()
     except (RomanaError, TimeoutError) as error:
         log.warning("stopped with copies behind: %s", error, extra={"event": "stop"})
     else:

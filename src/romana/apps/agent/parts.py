@@ -65,41 +65,29 @@ class Parts:
 
     def __init__(self, world: World, node: HostName, mark: AgentMark, run_dir: Path) -> None:
         store, journal, clock = world.store, world.journal, world.clock
-        dice = random.Random()  # noqa: S311 — jitter, not a secret
+        self._world = world
+        self._dice = random.Random()  # noqa: S311 — jitter, not a secret
         ledger = self.ledger = Ledger.load(journal.entries, clock.wall())
         view = self.view = StoreView(store, node)
         view.recall(seen(journal.entries))
         self.mirror = Mirror(store, ledger, clock)
-        self.claims = Claims(store, view, ledger, journal, clock, dice=dice)
+        self.claims = Claims(store, view, ledger, journal, clock, dice=self._dice)
         self.addresses = LocalAddresses(view, ledger, journal, self.claims, clock)
-        self._clock = clock
-        rebuild = Rebuild(store, view, ledger, journal, world.table)
         yields = Yields(store, view, ledger, journal, self.mirror, clock)
+        blocks = Blocks(store, view, ledger, journal, self.claims, yields, clock)
+        routes = Routes(world.table, world.plumber, view, ledger, clock, outer_name)
+        requests = Requests(store, view, ledger, self.mirror, self.addresses)
+        self.member = Membership(store, view, mark, Rebuild(store, view, ledger, journal, world.table))
 
-        def loop(name: str, once: Once, *, period: float = 60.0, settle: float = 0.0) -> Reconciler:
-            return Reconciler(
-                name, once, clock=clock, dice=dice, period=period, settle=settle, last_delay=LAST_DELAY
-            )
-
-        self.membership = loop("membership", Membership(store, view, mark, rebuild).once)
-        self.blocks = loop(
-            "blocks",
-            Blocks(store, view, ledger, journal, self.claims, yields, clock).once,
-            period=10.0,
-            settle=0.05,
-        )
-        self.routes = loop(
-            "routes",
-            Routes(world.table, world.plumber, view, ledger, clock, outer_name).once,
-            period=30.0,
-            settle=0.05,
-        )
-        self.speaker = loop("speaker", Speakers(BirdSpeaker(run_dir), view).once, settle=0.1)
-        self.store = loop("store", view.follow)
-        self.copies = loop("mirror", self.mirror.once, settle=0.3)
-        self.requests = loop("requests", Requests(store, view, ledger, self.mirror, self.addresses).once)
-        self.keepsake = loop("keepsake", Keepsake(view, journal).once, settle=1.0)
-        self.journal = loop("journal", self._heal, period=5.0)
+        self.store = self._loop("store", view.follow)
+        self.membership = self._loop("membership", self.member.once)
+        self.blocks = self._loop("blocks", self._ours(blocks.once), period=10.0, settle=0.05)
+        self.routes = self._loop("routes", routes.once, period=30.0, settle=0.05)
+        self.speaker = self._loop("speaker", Speakers(BirdSpeaker(run_dir), view).once, settle=0.1)
+        self.copies = self._loop("mirror", self._ours(self.mirror.once), settle=0.3)
+        self.requests = self._loop("requests", self._ours(requests.once))
+        self.keepsake = self._loop("keepsake", Keepsake(view, journal).once, settle=1.0)
+        self.journal = self._loop("journal", self._heal, period=5.0)
         self._wire()
 
     @property
@@ -146,10 +134,35 @@ class Parts:
             self.ledger,
             self.view.snapshot,
             self.reconcilers,
-            self._clock,
+            self._world.clock,
             connected=self.view.connected,
             behind=self.mirror.behind,
         )
+
+    async def farewell(self) -> None:
+        """Bring the copies in store and journal up to date: the program is about to end."""
+        if self.member.replaced is None:
+            await self.mirror.flush()
+        await self.keepsake.once()
+
+    def _loop(self, name: str, once: Once, *, period: float = 60.0, settle: float = 0.0) -> Reconciler:
+        return Reconciler(
+            name,
+            once,
+            clock=self._world.clock,
+            dice=self._dice,
+            period=period,
+            settle=settle,
+            last_delay=LAST_DELAY,
+        )
+
+    def _ours(self, once: Once) -> Once:
+        """Return a pass that leaves blocks and their records to the agent that replaced this one, if any."""
+
+        async def unless_replaced() -> Pass:
+            return Pass() if self.member.replaced else await once()
+
+        return unless_replaced
 
     def _wire(self) -> None:
         for reconciler in (self.membership, self.blocks, self.routes, self.speaker, self.keepsake):
@@ -158,6 +171,7 @@ class Parts:
         self.mirror.poke = self.copies.poke
         self.claims.unsettled = self.blocks.poke
         self.addresses.changed = self._allocated
+        self.addresses.forbidden = lambda: self.member.replaced
 
     def _allocated(self) -> None:
         self.blocks.poke()
