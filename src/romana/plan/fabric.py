@@ -17,6 +17,7 @@ from romana.model.snapshot import Snapshot
 from romana.model.topology import ROOT, Device, GroupPath, Router, Site, sites
 from romana.net.aggregate import aggregate
 from romana.net.prefix import Address, Prefix
+from romana.net.table import LookupTable
 from romana.plan.roads import Roads
 
 
@@ -45,7 +46,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A prefix that a host owns outside the prefixes of its area."""
+    """A prefix that a host owns where the routers of its area do not answer."""
 
     prefix: Prefix
     host: HostName
@@ -75,10 +76,11 @@ class Fabric:
         }
         document = snapshot.layout.document
         self.devices: dict[DeviceName, Device] = {DeviceName(d.name): d for d in document.devices}
-        self.roads = Roads(self.routers, self.devices, document.links)
         self.areas: dict[tuple[NetworkId, GroupPath], Area] = {}
         for network in self.networks:
             self._find_areas(network)
+        outermost = {name for area in self.areas.values() if area.above is None for name in area.routers}
+        self.roads = Roads(self.routers, self.devices, document.links, outermost)
 
     def owned(self, network: NetworkId, host: HostName) -> tuple[Prefix, ...]:
         """Return what the host owns of a network: its host prefix and its blocks, aggregated exactly."""
@@ -91,26 +93,39 @@ class Fabric:
     def area_at(self, network: NetworkId, path: GroupPath) -> Area | None:
         return next((self.areas[network, p] for p in _upwards(path) if (network, p) in self.areas), None)
 
-    def routed(self, host: HostName) -> bool:
-        """Whether the host has a router in any network: then it needs to know only what is on its link."""
-        return any(home.site.routers for home in self.homes.get(host, ()))
-
     @cached_property
     def strays(self) -> tuple[Stray, ...]:
-        """What hosts own outside the prefixes of their area: no group's route leads there."""
+        """What hosts own where another area answers: no group's route leads there."""
+        places = {n.id: self._area_table(n) for n in self.networks}
         return tuple(
             Stray(prefix, name, area)
             for name, homes in self.homes.items()
             for home in homes
             if (area := self.area_of(home)) is not None
             for prefix in self.owned(home.network.id, name)
-            if not any(prefix in inside for inside in area.prefixes)
+            if not _answered(places[home.network.id].lookup(prefix.address(0)), prefix, area)
         )
+
+    def _area_table(self, network: CarvedNetwork) -> LookupTable[GroupPath]:
+        """Return which area answers for each address; outermost first, so that the innermost stands."""
+        areas = (area for area in self.areas.values() if area.network.id == network.id)
+        return LookupTable((prefix, area.path) for area in areas for prefix in area.prefixes)
 
     def address(self, name: DeviceName, version: int) -> Address | None:
         """Return the address of that family by which the document knows a router or device."""
         device = self.routers.get(name) or self.devices[name]
         return device.address if version == 4 else device.address6
+
+    def has_address(self, name: DeviceName) -> bool:
+        return any(self.address(name, version) is not None for version in (4, 6))
+
+    def owned_elsewhere(self, home: Home, prefix: Prefix) -> Iterator[tuple[HostName, Prefix]]:
+        """Yield what hosts outside this leaf own inside a prefix of it."""
+        for name, homes in self.homes.items():
+            if not any(h.network.id == home.network.id and h.site.path == home.site.path for h in homes):
+                for owned in self.owned(home.network.id, name):
+                    if owned in prefix:
+                        yield name, owned
 
     def _homes(self, host: Host) -> Iterator[Home]:
         for network in self.networks:
@@ -128,6 +143,11 @@ class Fabric:
                 prefixes = network.carving.get(path, network.spec.prefixes if path == ROOT else ())
                 above = self.area_at(network.id, _upwards(path)[1]) if path else None
                 self.areas[network.id, path] = Area(network, path, names, prefixes, above)
+
+
+def _answered(found: tuple[Prefix, GroupPath] | None, prefix: Prefix, area: Area) -> bool:
+    """Whether what was found where a prefix begins is this area, for all of the prefix."""
+    return found is not None and found[1] == area.path and prefix in found[0]
 
 
 def _tree(network: CarvedNetwork) -> dict[GroupPath, Site]:

@@ -123,11 +123,12 @@ def _faults(sweep: Sweep) -> Iterator[tuple[set[DeviceName], _Verdict]]:
     """Yield the devices that fail together, with what their packets meet."""
     judge = _Judge(sweep)
     for decision, devices in sweep.alike.items():
-        if isinstance(decision, End) and (decision is End.DELIVERED or judge.end(min(devices), decision)):
+        anyone = next(iter(devices))
+        if isinstance(decision, End) and (decision is End.DELIVERED or judge.end(anyone, decision)):
             # Where a way ends, every device is a place of its own.
             ends = ((device, judge.end(device, decision)) for device in devices)
             yield from (({device}, _Verdict(fault, device, 0)) for device, fault in ends if fault)
-        elif verdict := judge.decision(min(devices), decision):
+        elif verdict := judge.decision(anyone, decision):
             yield devices, verdict
 
 

@@ -15,16 +15,21 @@ class Roads:
     """
 
     def __init__(
-        self, routers: Iterable[DeviceName], devices: Iterable[DeviceName], links: Iterable[tuple[str, str]]
+        self,
+        routers: Iterable[DeviceName],
+        devices: Iterable[DeviceName],
+        links: Iterable[tuple[str, str]],
+        outermost: Iterable[DeviceName],
     ) -> None:
-        self.routers, self.devices = frozenset(routers), frozenset(devices)
-        self.tops = self.devices or self.routers
+        """`outermost`: the routers that stand at the top where there are no devices."""
+        lower, upper = frozenset(routers), frozenset(devices)
+        self.tops = upper or frozenset(outermost)
         """Where the default routes end: nobody stands above."""
-        known = {str(name): name for name in self.routers | self.devices}
+        known = {str(name): name for name in lower | upper}
         pairs = [(known[a], known[b]) for a, b in links if a in known and b in known and a != b]
-        self._meshed = not pairs and not self.devices
+        self._meshed = not pairs and not upper
         if not pairs:
-            pairs = [(router, device) for router in self.routers for device in self.devices]
+            pairs = [(router, device) for router in lower for device in upper]
         self._linked: dict[DeviceName, set[DeviceName]] = {name: set() for name in known.values()}
         for a, b in pairs:
             self._linked[a].add(b)
@@ -45,7 +50,7 @@ class Roads:
 
     def up(self, start: DeviceName) -> tuple[DeviceName, ...]:
         """Return the neighbours towards the top; none for the topmost themselves."""
-        return () if start in self.tops else self.towards(start, self.tops)
+        return self.towards(start, self.tops)
 
     def _distances_to(self, ends: frozenset[DeviceName]) -> dict[DeviceName, int]:
         known = self._distances.get(ends)

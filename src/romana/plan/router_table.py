@@ -9,7 +9,7 @@ from romana.model.route import DeviceName, Hop, Route, RouteKind, Table
 from romana.net.prefix import Prefix
 from romana.plan.fabric import Fabric
 from romana.plan.host_routes import HostRoutes
-from romana.plan.node_table import default_routes, discard
+from romana.plan.node_table import default_route, discard
 from romana.plan.ways import Way, fewest
 
 _NAMED = 3
@@ -44,20 +44,28 @@ def _routes(fabric: Fabric, routes: HostRoutes, name: DeviceName) -> Iterator[Ro
         for network in fabric.networks:
             for prefix in network.spec.prefixes:
                 yield discard(prefix, f"what nobody owns of {network.name} ends here: nothing stands above")
-    yield from default_routes(fabric, above)
+    if above:
+        for version in fabric.versions:
+            hops = tuple(Hop(fabric.address(hop, version), device=hop) for hop in above)
+            yield default_route(version, hops)
 
 
 def _ways(
     fabric: Fabric, network: CarvedNetwork, name: DeviceName, above: tuple[DeviceName, ...]
 ) -> dict[Prefix, Way]:
-    """Return the ways to groups of other routers that the default does not take, and to the exceptions."""
+    """Return the ways to groups of other routers that the default does not take, and to the exceptions.
+
+    Areas come outermost first: a group that has all of the group around it stands in its place.
+    """
     ways: dict[Prefix, Way] = {}
-    stops: list[Prefix] = []
+    stops: set[Prefix] = set()
     for area in (a for a in fabric.areas.values() if a.network.id == network.id):
-        if name in area.routers:
-            stops += area.prefixes
-        elif hops := fabric.roads.towards(name, area.routers):
-            for prefix in area.prefixes:
+        hops = fabric.roads.towards(name, area.routers)
+        for prefix in area.prefixes:
+            if name in area.routers:
+                stops.add(prefix)
+                ways.pop(prefix, None)
+            elif hops:
                 ways[prefix] = Way(RouteKind.GROUP, hops, (f"group {area}",))
     ways.update(_exceptions(fabric, network, name))
     return fewest(ways, stops, above)

@@ -26,25 +26,30 @@ def fewest(
 
     Buddies that go the same way become their parent: exact, no address is added. A way inside another
     that goes the same way is left out, unless one of `stops` (prefixes that end here) lies between them;
-    around all stands the default route. Longest match decides before and after.
+    around all stands the default route. Longest match decides before and after; a way to the very prefix
+    of a stop stands in for it.
     """
-    joined = _joined(ways)
-    barriers = dict.fromkeys(stops, Way(RouteKind.DISCARD, ()))
-    return {**_unlike_outer({**barriers, **joined}, default, barriers.keys() - joined.keys())}
+    ends = frozenset(stops)
+    return _unlike_outer(_joined(ways, ends), ends, default)
 
 
-def _joined(ways: dict[Prefix, Way]) -> dict[Prefix, Way]:
-    """Join buddies, longest first. A parent that had a way of its own was hidden by its two halves."""
+def _joined(ways: dict[Prefix, Way], stops: frozenset[Prefix]) -> dict[Prefix, Way]:
+    """Join buddies, longest first. A parent that had a way of its own was hidden by its two halves.
+
+    A way that stands in for a stop of the same prefix stays: without it the stop would be the longest match.
+    """
     found = dict(ways)
     by_length: dict[int, list[Prefix]] = defaultdict(list)
     for prefix in ways:
         by_length[prefix.length].append(prefix)
     for length in range(max(by_length, default=0), 0, -1):
         for prefix in by_length[length]:
-            way = found.get(prefix)
-            other = found.get(prefix.buddy()) if way and way.kind is RouteKind.GROUP else None
-            if way and other and (other.kind, other.hops) == (way.kind, way.hops):
-                del found[prefix], found[prefix.buddy()]
+            buddy = prefix.buddy()
+            way, other = found.get(prefix), found.get(buddy)
+            if way is None or other is None or prefix in stops or buddy in stops:
+                continue
+            if way.kind is RouteKind.GROUP and (other.kind, other.hops) == (way.kind, way.hops):
+                del found[prefix], found[buddy]
                 found[prefix.parent()] = Way(
                     way.kind, way.hops, tuple(dict.fromkeys((*way.reasons, *other.reasons)))
                 )
@@ -53,18 +58,17 @@ def _joined(ways: dict[Prefix, Way]) -> dict[Prefix, Way]:
 
 
 def _unlike_outer(
-    ways: dict[Prefix, Way], default: tuple[DeviceName, ...], silent: Iterable[Prefix]
+    ways: dict[Prefix, Way], stops: frozenset[Prefix], default: tuple[DeviceName, ...]
 ) -> dict[Prefix, Way]:
-    """Leave out what the smallest prefix around it does already, and the silent ones."""
-    hidden = set(silent)
-    outer: list[Prefix] = []
+    """Leave out the ways that the smallest prefix around them goes already."""
     kept: dict[Prefix, Way] = {}
-    for prefix in sorted(ways):
+    outer: list[Prefix] = []
+    for prefix in sorted(ways.keys() | stops):
         while outer and prefix not in outer[-1]:
             outer.pop()
-        around = ways[outer[-1]].hops if outer else default
-        if prefix in hidden or ways[prefix].hops != around:
+        around = default if not outer else kept[outer[-1]].hops if outer[-1] in kept else ()
+        if prefix in stops or ways[prefix].hops != around:
             outer.append(prefix)
-        if prefix not in hidden and ways[prefix].hops != around:
-            kept[prefix] = ways[prefix]
+            if prefix in ways:
+                kept[prefix] = ways[prefix]
     return kept
