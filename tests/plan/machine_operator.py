@@ -7,7 +7,7 @@ from itertools import count
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from plan_drafts import Draft, Tree, network
+from plan_drafts import Draft, Tree, addresses, network
 
 from romana.model.block import Writer
 from romana.model.errors import ConfigError, PlanError
@@ -51,14 +51,15 @@ class Operator(RuleBasedStateMachine):
         families=st.sampled_from(["4", "6", "46"]),
         owner=st.sampled_from(BlockOwner),
         placed=st.sampled_from(Placement),
+        routed=st.booleans(),
     )
-    def start(self, families, owner, placed):
-        draft = Draft()
+    def start(self, families, owner, placed, routed):
+        draft = Draft(routed=routed)
         draft.networks["first"] = network("first", 0, families, owner, placed, 30.0)
         draft.trees = [Tree(["first"], {"1": {"assignment": {"rack": "a"}}, "2": {}, "2/x": {}})]
         self.propose(draft, drain=False)
         for host, rack, writer in [("first-a", "a", Writer.AGENT), ("first-b", "b", Writer.CENTRAL)]:
-            self.dc.join(host, f"172.31.0.{len(self.dc.records) + 1}", rack=rack)
+            self.dc.join(host, *addresses(next(self.numbers)), rack=rack)
             self.agents |= {host} if writer is Writer.AGENT else set()
             for segment in ("", "s", ""):
                 self.allocate_one(host, "web", segment, writer)
@@ -175,9 +176,7 @@ class Operator(RuleBasedStateMachine):
         draft, number = self.draft.copy(), next(self.numbers)
         tree = data.draw(st.sampled_from([t for t in draft.trees if t.groups]))
         leaf = data.draw(st.sampled_from(tree.leaves()))
-        tree.groups[leaf].setdefault("hosts", {})[f"listed-{number}"] = (
-            f"172.16.{number // 256}.{number % 256}"
-        )
+        tree.groups[leaf].setdefault("hosts", {})[f"listed-{number}"] = addresses(number)
         if agent:
             self.agents.add(f"listed-{number}")
         self.propose(draft, drain=False)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from romana.model.topology import (
     BlockOwner,
+    Device,
     Document,
     Group,
     ListedHost,
     Network,
     Placement,
+    Router,
     Topology,
 )
 from romana.net.prefix import Address, Prefix
@@ -32,7 +34,9 @@ class Tree:
             replace(
                 Group(below.rpartition("/")[2], groups=self._below(below)),
                 **{k: v for k, v in keys.items() if k != "hosts"},
-                hosts=tuple(ListedHost(n, (Address.parse(a),)) for n, a in keys.get("hosts", {}).items())
+                hosts=tuple(
+                    ListedHost(n, tuple(map(Address.parse, a))) for n, a in keys.get("hosts", {}).items()
+                )
                 if not self.children(below)
                 else (),
             )
@@ -54,13 +58,38 @@ class Tree:
 class Draft:
     networks: dict[str, Network] = field(default_factory=dict)
     trees: list[Tree] = field(default_factory=list)
+    routed: bool = False
+    """Every topmost group has a router, all of them hang on two spines; else one flat network."""
 
     def copy(self) -> Draft:
         return copy.deepcopy(self)
 
     def document(self) -> Document:
-        trees = tuple(Topology(tuple(t.networks), t.root()) for t in self.trees if t.networks)
-        return Document(tuple(self.networks.values()), trees)
+        trees = tuple(
+            Topology(tuple(t.networks), self.wired(t.root(), i))
+            for i, t in enumerate(self.trees)
+            if t.networks
+        )
+        if not self.routed:
+            return Document(tuple(self.networks.values()), trees)
+        spines = (Device("spine-1"), Device("spine-2"))
+        routers = [r.name for t in trees for g in t.root.groups for r in g.routers]
+        links = tuple((router, spine.name) for router in routers for spine in spines)
+        return Document(tuple(self.networks.values()), trees, spines, links)
+
+    def wired(self, root: Group, number: int) -> Group:
+        if not self.routed:
+            return root
+        routers = {
+            g.name: Router(
+                f"tor-{number}-{g.name}",
+                Address.parse(f"172.16.{number}.{i}"),
+                Address.parse(f"fd02:{number}::{i:x}"),
+                asn=65000 + i,
+            )
+            for i, g in enumerate(root.groups, 1)
+        }
+        return replace(root, groups=tuple(replace(g, routers=(routers[g.name],)) for g in root.groups))
 
     def tree_of(self, network: str) -> Tree | None:
         return next((t for t in self.trees if network in t.networks), None)
@@ -85,3 +114,8 @@ def network(
         placement=placement,
         reuse_delay=delay,
     )
+
+
+def addresses(number: int) -> tuple[str, str]:
+    """The addresses of the host with that number, one of each family."""
+    return f"192.168.{number // 256}.{number % 256}", f"fd01::{number:x}"

@@ -9,8 +9,8 @@ from plan_trees import NET, centre, document, group, listed, network, prefixes, 
 
 from romana.model.block import Writer
 from romana.model.errors import PlanError
-from romana.model.topology import Document
-from romana.net.prefix import Prefix
+from romana.model.topology import Device, Document, Router
+from romana.net.prefix import Address, Prefix
 from romana.plan.changes import plan_document
 from romana.testing import invariants
 from romana.testing.datacentre import DataCentre
@@ -154,3 +154,25 @@ def test_a_prefix_that_goes_is_refused_while_addresses_are_in_it():
         match=r"pod-2: holds 10\.9\.0\.0 on host n2: group r2 .* would no longer have 10\.9\.0\.0/26",
     ):
         dc.apply(document((NET, racks(2))))
+
+
+def test_a_draining_group_is_reached_until_it_is_empty():
+    def wired(*names: str) -> Document:
+        tors = {n: Router(f"tor-{n}", Address.parse(f"172.16.0.{n[1:]}"), asn=65000) for n in names}
+        tree = root(*(replace(group(n), routers=(tors[n],)) for n in names))
+        links = tuple((tor.name, "spine-1") for tor in tors.values())
+        return replace(document((NET, tree)), devices=(Device("spine-1"),), links=links)
+
+    dc = DataCentre()
+    dc.apply(wired("r1", "r2"))
+    for number in (1, 2):
+        dc.join(f"n{number}", f"192.168.0.{number}")
+        dc.allocate(f"pod-{number}", f"n{number}")
+    plan = dc.apply(wired("r1"), drain=True)
+    assert words(plan.changes) == ["drain group pods: r2"]
+    assert dc.layout.document.links == (("tor-r1", "spine-1"), ("tor-r2", "spine-1"))
+    invariants.require_delivered(dc.snapshot)
+    dc.release("pod-2")
+    dc.apply(wired("r1"))
+    assert dc.layout.document == wired("r1")
+    invariants.require_delivered(dc.snapshot)

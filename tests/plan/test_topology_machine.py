@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 from machine_operator import RACKS, Operator
+from plan_drafts import addresses
 
 from romana.model.block import Writer
 from romana.model.errors import PlanError, StaleError
@@ -28,14 +29,14 @@ class TopologyMachine(Operator):
         number = next(self.numbers)
         name = f"node-{number}"
         try:
-            self.dc.join(name, f"192.168.{number // 256}.{number % 256}", **({"rack": rack} if rack else {}))
+            self.dc.join(name, *addresses(number), **({"rack": rack} if rack else {}))
         except PlanError:
             assert name not in self.dc.snapshot.hosts
             return
         if agent:
             self.agents.add(name)
         with pytest.raises(StaleError):
-            self.dc.join(name, f"192.168.{number // 256}.{number % 256}")
+            self.dc.join(name, *addresses(number))
 
     @precondition(lambda self: self.dc.records)
     @rule(data=st.data(), rack=RACKS)
@@ -129,6 +130,10 @@ class TopologyMachine(Operator):
     def invariants_hold(self):
         invariants.require(self.dc.snapshot)
 
+    @rule()
+    def every_address_is_delivered(self):
+        invariants.require_delivered(self.dc.snapshot)
+
     @invariant()
     def no_address_has_moved(self):
         found: dict[str, list] = {}
@@ -138,4 +143,9 @@ class TopologyMachine(Operator):
 
 
 class TestTopology(TopologyMachine.TestCase):
-    settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+    settings = settings(max_examples=10, stateful_step_count=20, deadline=None)
+
+
+@pytest.mark.slow
+class TestTopologyForLonger(TopologyMachine.TestCase):
+    settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

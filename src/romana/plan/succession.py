@@ -47,9 +47,27 @@ def succeed(snapshot: Snapshot, document: Document, usage: Usage, *, drain: bool
     continued = {n.id for n in old.values()}
     leaving = [n for n in before.networks if n.id not in continued and _stays(n, usage, drain=drain)]
     networks += [replace(n, draining=n.draining | {ROOT}) for n in leaving]
-    return Succession(
-        Layout(document, tuple(networks)), tuple(_in_the_way(networks, leaving)), tuple(problems)
-    )
+    linked = replace(document, links=(*document.links, *_kept_links(before, document, networks)))
+    layout = Layout(linked, tuple(networks))
+    return Succession(layout, tuple(_in_the_way(networks, leaving)), tuple(problems))
+
+
+def _kept_links(
+    before: Layout, document: Document, networks: list[CarvedNetwork]
+) -> Iterator[tuple[str, str]]:
+    """Yield links of before that lead to routers of draining groups: what still lives there must be reached.
+
+    Such a router is in no group of the document, so the document cannot name its links.
+    """
+    said = {
+        router.name for t in document.topologies for site in sites(t.root) for router in site.group.routers
+    }
+    alive = [site for n in networks if n.root and n.draining for site in sites(n.root)]
+    gone = {router.name for site in alive for router in site.group.routers} - said
+    known = said | gone | {device.name for device in document.devices}
+    for link in before.document.links:
+        if gone.intersection(link) and known.issuperset(link):
+            yield link
 
 
 def closing(before: Layout, after: Layout) -> Layout | None:

@@ -72,9 +72,9 @@ class DataCentre:
         self.move()
         return plan
 
-    def join(self, name: str, address: str, *, labels: dict[str, str] | None = None, **more: str) -> Host:
+    def join(self, name: str, *addresses: str, labels: dict[str, str] | None = None, **more: str) -> Host:
         """Add a host. Errors as `plan.place.join`."""
-        host = join(self.snapshot, name, [Address.parse(address)], {**(labels or {}), **more})
+        host = join(self.snapshot, name, [*map(Address.parse, addresses)], {**(labels or {}), **more})
         self.put_host(host)
         return host
 

@@ -1,10 +1,9 @@
 """The invariants of the design as assertions, for simulations and tests after every step.
 
-    1 2 3   `require`            of a snapshot                      plan.invariants
-    8       `require_converged`  the document in force changes nothing
-    9       `elsewhere`          what a pod inside existing blocks may touch
-
-Invariant 4 (every address delivered, everything else discarded) is `plan.prove` on the tables of `plan.fib`.
+1 2 3   `require`            of a snapshot                      plan.invariants
+4       `require_delivered`  planned tables walked together         plan.fib, plan.prove
+8       `require_converged`  the document in force changes nothing
+9       `elsewhere`          what a pod inside existing blocks may touch
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ from romana.model.layout import NetworkId
 from romana.model.snapshot import Snapshot
 from romana.net.prefix import Prefix
 from romana.plan.changes import plan_document
+from romana.plan.fib import fibs
 from romana.plan.invariants import check
+from romana.plan.prove import prove
 from romana.plan.rehost import moved
 
 
@@ -24,6 +25,12 @@ def require(snapshot: Snapshot) -> None:
     """Assert invariants 1 to 3, with every violation in the message."""
     problems = check(snapshot)
     assert not problems, "\n".join(map(str, problems))
+
+
+def require_delivered(snapshot: Snapshot) -> None:
+    """Assert that planned tables bring every held address to its host and end everything else (4)."""
+    found = prove(fibs(snapshot), snapshot)
+    assert not found, "\n".join(map(str, found))
 
 
 def require_converged(snapshot: Snapshot) -> None:
