@@ -59,6 +59,7 @@ async def test_writes_of_one_moment_share_commits_and_keep_their_order(tmp_path:
 
 async def test_an_empty_write_returns_after_everything_before_it(journal: SqliteJournal) -> None:
     first = asyncio.ensure_future(journal.write({"a": b"1"}))
+    await asyncio.sleep(0)
     await journal.write({})
     await asyncio.sleep(0)
     assert first.done()
