@@ -67,7 +67,7 @@ class Carver:
         pending = [child for child in children if not child.prefixes and not child.pinned]
         if len(children) == 1:
             self._give_all(share, children[0])
-        elif all(child.pinned or child in pending for child in children):
+        elif len(pending) == sum(not child.pinned for child in children):
             self._divide_afresh(share, pending)
         else:
             self._add(share, children, pending)
