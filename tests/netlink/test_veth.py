@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import os
+import resource
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from netlink_nodes import TestNode, node
 
+from romana.edges.netlink import veth
 from romana.edges.netlink.channel import Channel
 from romana.edges.netlink.message import Failure, Request
-from romana.model.errors import ConfigError, RefusedError, RomanaError
+from romana.model.errors import ConfigError, RefusedError, RomanaError, TransientError
 from romana.testing import namespaces
 
 pytestmark = [pytest.mark.root, pytest.mark.daemon("nsenter", "ip")]
@@ -169,6 +175,49 @@ async def test_ipv6_is_switched_on_where_the_runtime_switched_it_off(one: TestNo
     with one.space.entered():
         await one.plumber.add(endpoint)
         assert await one.plumber.check(endpoint) == []
+
+
+async def test_a_setting_that_cannot_be_written(
+    one: TestNode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = one.objects()
+    monkeypatch.setattr(veth, "_SETTINGS", tmp_path)
+    with pytest.raises(RefusedError, match="did not switch IPv6 on for rom") as error:
+        await one.pod(*BOTH)
+    assert error.value.code == "kernel-refused"
+    assert one.objects() == before
+
+
+async def test_a_process_without_descriptors_left(one: TestNode) -> None:
+    """The runtime is told to try again, not that its namespace is gone."""
+    before = one.objects()
+    space = one.sandbox()
+    endpoint = one.endpoint(space, BOTH)
+    with one.space.entered():
+        for spare in range(3):
+            with only_descriptors(spare), pytest.raises(TransientError) as error:
+                await one.plumber.add(endpoint)
+            assert error.value.code == "kernel-busy"
+            assert one.objects() == before
+
+
+@contextmanager
+def only_descriptors(spare: int) -> Iterator[None]:
+    """Leave the process that many descriptors to open."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
+    taken = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        for descriptor in taken[:spare]:
+            os.close(descriptor)
+        yield
+    finally:
+        for descriptor in taken[spare:]:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 BREAKS = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -49,7 +49,7 @@ class _Config(msgspec.Struct, frozen=True, kw_only=True):
     network: str = ""
     tenant: str = ""
     segment: str = ""
-    mtu: int = 0
+    mtu: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     ipam: msgspec.Raw = msgspec.Raw()
     runtime: dict[str, msgspec.Raw] = msgspec.field(name="runtimeConfig", default_factory=dict)
     previous: msgspec.Raw = msgspec.field(name="prevResult", default=msgspec.Raw())
@@ -60,6 +60,21 @@ class _Config(msgspec.Struct, frozen=True, kw_only=True):
 
 _config: Final = msgspec.json.Decoder(_Config)
 _strings: Final = msgspec.json.Decoder(dict[str, str])
+
+
+def variables(head: bytes) -> dict[str, str]:
+    """Read `NAME=value` items separated by NUL. CallError for a value that is not UTF-8."""
+    found = {}
+    for item in head.split(b"\0"):
+        name, equals, value = item.partition(b"=")
+        try:
+            if equals:
+                found[name.decode()] = value.decode()
+        except UnicodeDecodeError as error:
+            raise CallError(
+                Number.ENVIRONMENT, f"{name.decode(errors='replace')} is not UTF-8 text: {error.reason}"
+            ) from error
+    return found
 
 
 def parse(environment: Mapping[str, str], stdin: bytes) -> Call:

@@ -102,10 +102,8 @@ class _Connection(asyncio.Protocol):
     async def _answer(self) -> None:
         """Answer even where the shim is gone: what it asked for is finished, not left half done."""
         head, _, stdin = bytes(self._received).partition(b"\0\0")
-        pairs = (item.partition("=") for item in head.decode(errors="surrogateescape").split("\0"))
-        environment = {name: value for name, equals, value in pairs if equals}
         try:
-            status, output = await self._calls.answer(environment, stdin)
+            status, output = await self._calls.answer(head, stdin)
             self._transport.write(b"%d %d\n%s" % (status, len(output), output))
         finally:
             self._transport.close()  # after a bug without an answer: the shim tells the runtime to try again

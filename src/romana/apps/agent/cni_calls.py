@@ -19,7 +19,7 @@ from romana.model.errors import RomanaError
 from romana.net.prefix import Address
 from romana.ports.addresses import Addresses, EndpointKey, EndpointRequest
 from romana.ports.kernel import Endpoint, Plumbed, Plumber, host_interface
-from romana.wire.cni import parse
+from romana.wire.cni import parse, variables
 from romana.wire.cni_call import VERSIONS, Call, CallError, Command, Number
 from romana.wire.cni_result import Attachment, failure, passed_on, result, versions
 
@@ -43,12 +43,12 @@ class Calls:
         self._turns: dict[EndpointKey, tuple[asyncio.Lock, int]] = {}
         """With how many calls use or await it."""
 
-    async def answer(self, environment: dict[str, str], stdin: bytes) -> tuple[int, bytes]:
+    async def answer(self, environment: bytes, stdin: bytes) -> tuple[int, bytes]:
         """Return exit status and what the plugin prints: a result, nothing, or an error object."""
         started = time.perf_counter()
         version, command = VERSIONS[-1], "invalid"
         try:
-            call = parse(environment, stdin)
+            call = parse(variables(environment), stdin)
             version, command = call.version, call.command.value
             return 0, await self._carry_out(call)
         except RomanaError as error:

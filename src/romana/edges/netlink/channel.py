@@ -142,7 +142,11 @@ class Channel:
 
 def rtnetlink(groups: int = 0) -> socket.socket:
     """Return a bound rtnetlink socket of this thread's network namespace, listening to `groups`."""
-    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
+    try:
+        sock = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
+    except OSError as error:  # out of descriptors or memory
+        raise translated(Failure(0, error.errno or errno.EIO), "give a netlink socket") from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
     except PermissionError:  # without CAP_NET_ADMIN: reading works, with the default buffer

@@ -7,15 +7,19 @@ work. No thread and no child is needed; 0.04 ms. Only `/proc/sys` is looked up a
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from romana.edges.netlink.channel import Channel
+from romana.edges.netlink.errors import translated
+from romana.edges.netlink.message import Failure
 from romana.model.errors import ConfigError, RefusedError
 
 _CLONE_NEWNET: Final = 0x40000000
+_ABSENT: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESRCH}
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -34,6 +38,8 @@ def opened(path: str) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
+        if error.errno not in _ABSENT:
+            raise translated(Failure(0, error.errno or errno.EIO), f"open {path!r}") from error
         raise ConfigError(
             f"there is no network namespace at {path!r}: {error.strerror}", code="netns-gone"
         ) from error
@@ -65,6 +71,6 @@ def channel_in(netns: int, back: int, *, path: str) -> Channel:
 def _enter(netns: int, path: str) -> None:
     if _libc.setns(netns, _CLONE_NEWNET):
         code = ctypes.get_errno()
-        if code in (1, 13):
+        if code == errno.EPERM:
             raise RefusedError(f"may not enter the namespace at {path!r}: CAP_SYS_ADMIN is needed")
         raise ConfigError(f"{path!r} is not a network namespace: {os.strerror(code)}", code="netns-gone")

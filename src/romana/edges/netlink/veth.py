@@ -152,5 +152,9 @@ def _must(failures: Sequence[Failure], doing: str) -> None:
 def _allow_ipv6(name: str) -> None:
     """Runtimes switch IPv6 off in namespaces without it; an endpoint with an IPv6 address needs it."""
     setting = _SETTINGS / name / "disable_ipv6"
-    if setting.read_text().strip() != "0":
-        setting.write_text("0")
+    try:
+        if setting.read_text().strip() != "0":
+            setting.write_text("0")
+    except OSError as error:
+        failure = Failure(0, error.errno or errno.EIO, str(setting))
+        raise translated(failure, f"switch IPv6 on for {name}") from error
