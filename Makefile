@@ -23,6 +23,7 @@ check: $(VENV)/installed  ## format, lint, types, import contracts and the fast 
 	$(BIN)/lint-imports > $(VENV)/lint-imports.log || (cat $(VENV)/lint-imports.log; exit 1)
 	$(BIN)/pytest -n 2 -m "$(FAST)"
 
+test: export HYPOTHESIS_PROFILE ?= standard
 test: check  ## everything: the check, then namespaces, daemons and the lab (root)
 	@scripts/need $(TOOLS)
 	$(BIN)/pytest -m "not ($(FAST)) and not soak"
