@@ -18,10 +18,10 @@ _DEFAULT: Final = {4: Prefix.parse("0.0.0.0/0"), 6: Prefix.parse("::/0")}
 
 def node_table(fabric: Fabric, routes: HostRoutes, name: HostName) -> Table:
     """Return what a node should hold; nothing while it is in no group. The first route to a prefix stands."""
-    found: dict[Prefix, Route] = {}
+    found: dict[int, Route] = {}
     if fabric.homes.get(name):
         for route in _Node(fabric, routes, name).routes():
-            found.setdefault(route.prefix, route)
+            found.setdefault(route.prefix.key, route)
     return Table.of(DeviceName(name), found.values())
 
 
@@ -34,6 +34,10 @@ def discard(prefix: Prefix, because: str) -> Route:
     return Route(prefix, RouteKind.DISCARD, because=because)
 
 
+_HERE: Final = (Hop(),)
+"""Which interface it is, the node's agent knows."""
+
+
 class _Node:
     def __init__(self, fabric: Fabric, routes: HostRoutes, name: HostName) -> None:
         self._fabric, self._to, self._name = fabric, routes, name
@@ -44,7 +48,7 @@ class _Node:
     def routes(self) -> Iterator[Route]:
         for holding in self._to.held(self._name):
             why = f"held by {holding.name}"
-            yield Route(holding.address.prefix, RouteKind.ENDPOINT, (Hop(),), because=why)
+            yield Route(holding.address.prefix, RouteKind.ENDPOINT, _HERE, because=why)
         for home in self._homes.values():
             for prefix in self._fabric.owned(home.network.id, self._name):
                 yield discard(prefix, "this node's own: what it does not hold ends here")

@@ -18,9 +18,9 @@ _NAMED = 3
 
 def router_table(fabric: Fabric, routes: HostRoutes, name: DeviceName) -> Table:
     """Return what a router or device should hold. The first route to a prefix stands."""
-    found: dict[Prefix, Route] = {}
+    found: dict[int, Route] = {}
     for route in _routes(fabric, routes, name):
-        found.setdefault(route.prefix, route)
+        found.setdefault(route.prefix.key, route)
     return Table.of(name, found.values())
 
 
