@@ -23,23 +23,23 @@ from central_world import (
 )
 
 from romana.model.errors import RomanaError
-from romana.net.prefix import Prefix
+from romana.net.prefix import Address, Prefix
 from romana.ports.store import Lease, Listing, Store
 from romana.reconcile import central
 from romana.testing.invariants import require
 from romana.testing.memory import MemoryStore
 
-SEEDS = range(25)
+SEEDS = range(40)
 
 
 class Shuffled:
-    """The same store to everybody, but how long each call takes is random: tasks interleave at every call."""
+    """The same store to everybody, but each call takes a moment, and some take for ever on either way."""
 
     def __init__(self, store: Store, seed: int) -> None:
         self.store, self._dice = store, random.Random(seed)
 
     async def _dawdle(self) -> None:
-        await asyncio.sleep(self._dice.uniform(0.0, 0.002))
+        await asyncio.sleep(self._dice.choice((0.0, 0.001, 0.002, 0.002, 0.4)))
 
     async def read(self, prefix: str) -> Listing:
         await self._dawdle()
@@ -84,6 +84,14 @@ async def _sound(store: MemoryStore) -> dict[str, list[str]]:
     return held(now)
 
 
+async def _with_idle_block() -> MemoryStore:
+    """Return the racks after n1 has claimed its first blocks, so that nothing but mirrors is swapped next."""
+    store = await racks()
+    await allocate(store, "first", "n1")
+    await release(store, "first")
+    return store
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("document", [SPREAD, PACKED], ids=["spread", "packed"])
 @virtual
@@ -109,7 +117,7 @@ async def test_one_name_for_everybody_is_given_once(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 @virtual
 async def test_a_name_taken_and_given_back_all_the_time(seed: int) -> None:
-    """Nobody is told that a name is his while somebody else holds it."""
+    """Nobody is told that a name is his while somebody else holds it, not even one who is taken for dead."""
     store = await racks(PACKED)
     slow = Shuffled(store, seed)
     holder: list[str] = []
@@ -133,14 +141,14 @@ async def test_a_name_taken_and_given_back_all_the_time(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 @virtual
 async def test_what_is_reserved_meanwhile_is_not_given(seed: int) -> None:
-    store = await racks()
-    slow, wanted = Shuffled(store, seed), Prefix.parse("10.1.0.0/22")
+    store = await _with_idle_block()
+    slow, wanted = Shuffled(store, seed), Prefix.parse("10.1.0.0/23")
     answers = await _all(
         allocate(slow, "a", "n1", seed=seed),
         central.reserve(slow, wanted, means=means(seed)),
         allocate(slow, "b", "n1", seed=seed + 1),
     )
-    inside = [a for addresses in (await _sound(store)).values() for a in addresses if ":" not in a]
+    inside = [a for both in (await _sound(store)).values() for a in both if Address.parse(a) in wanted]
     reserved = (await central.read_snapshot(store)).reservations
     assert bool(reserved) != bool(inside)
     assert (answers[1] == "addresses-in-use") == (not reserved)
@@ -150,10 +158,9 @@ async def test_what_is_reserved_meanwhile_is_not_given(seed: int) -> None:
 @pytest.mark.parametrize("releases", [False, True])
 @virtual
 async def test_nothing_is_held_on_a_host_that_was_removed(seed: int, releases: bool) -> None:
-    store = await racks()
-    await allocate(store, "before", "n1")
-    if not releases:
-        await release(store, "before")
+    store = await _with_idle_block()
+    if releases:
+        await allocate(store, "before", "n1")
     slow = Shuffled(store, seed)
     answers = await _all(
         central.remove_host(slow, "n1", release=releases, means=means(seed)),

@@ -76,7 +76,7 @@ class _Allocation:
             kept = find_holding(seen.snapshot, self._request.name)
             if all(block.network == decided.blocks[0].network for block, _ in kept):
                 return await self._write(seen, decided, [holding for _, holding in kept])
-            await take_back(self._store, seen, self._request.name, self._means)
+            await self._turn.start_again(self._store, seen, self._means)
 
     def _decide(self, seen: Seen) -> plan.Granted | plan.NeedBlock:
         """Decide as if the name held nothing yet."""
@@ -138,10 +138,10 @@ async def release(store: Store, name_or_ip: str, *, means: Means | None = None) 
         gone.update((holding.address, holding) for _, holding in held)
         if gone and not held:
             return  # done by an attempt that lost a later swap; a guard that stands now may be a new holder's
-        await take_back(store, seen, name, means)
+        revision = await take_back(store, seen, name, means)
         for host in _agents(seen, name, held):
             gone.update((h.address, h) for h in await release_by_agent(store, host, name, means))
-        if revision := seen.revision(name_key(name)):
+        if revision:
             with suppress(SwapLost):  # it has a new holder
                 await store.swap(name_key(name), None, revision)
 

@@ -10,13 +10,11 @@ stop anywhere; the same document applied again does the rest.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from romana.model.layout import Layout
-from romana.model.topology import Document
+from romana.model.layout import Layout, NetworkId
+from romana.model.topology import Document, GroupPath
 from romana.plan.changes import TopologyPlan, plan_document
-from romana.plan.differences import Change
 from romana.plan.rehost import moved
 from romana.ports.store import Store, SwapLost
 from romana.reconcile.central_swaps import Means, Seen, put_block, put_extent, retried, see
@@ -38,28 +36,39 @@ async def apply_document(
     return apply.done
 
 
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A prelude that was swapped in."""
+
+    promised: TopologyPlan
+    """What it was the prelude to."""
+    before: Layout
+    revision: int
+
+
 class _Apply:
     def __init__(self, store: Store, document: Document, *, drain: bool) -> None:
         self._store, self._document, self._drain = store, document, drain
-        self._changes: tuple[Change, ...] = ()
-        self._closed: tuple[Layout, int] | None = None
-        """The layout before the prelude, and the revision of the prelude."""
+        self._closed: _Closed | None = None
         self.done: TopologyPlan | None = None
         """The plan that put the document in force; a later one finds only host records to write."""
 
     async def put_in_force(self) -> None:
         seen, planned = await self._plan()
         while planned.prelude is not None:
-            revision = await self._put_layout(seen, planned.prelude)
-            self._changes, self._closed = planned.changes, (seen.snapshot.layout, revision)
+            planned.require()
+            await self._close(seen, planned)
             seen, planned = await self._plan()
+        planned.require()
         for block in planned.closes:
             await put_block(self._store, seen, block)
         for extent in planned.extents:
             await put_extent(self._store, seen, extent)
         if planned.layout != seen.snapshot.layout:
-            await self._put_layout(seen, planned.layout)
-        self.done = self.done or replace(planned, changes=self._changes or planned.changes)
+            await self._put_layout(planned.layout, seen.revision(LAYOUT_KEY))
+        self.done = self.done or replace(
+            planned, changes=(self._closed.promised if self._closed else planned).changes
+        )
         await _record_hosts(self._store, seen, planned)
 
     async def settle_hosts(self) -> None:
@@ -68,19 +77,32 @@ class _Apply:
         for host in moved(seen.snapshot):
             await self._store.swap(host_key(host.name), encode_host(host), seen.revision(host_key(host.name)))
 
+    async def _close(self, seen: Seen, planned: TopologyPlan) -> None:
+        """Swap the prelude in, and remember what it closed for whom."""
+        assert planned.prelude is not None
+        revision = await self._put_layout(planned.prelude, seen.revision(LAYOUT_KEY))
+        self._closed = _Closed(planned, seen.snapshot.layout, revision)
+
     async def _plan(self) -> tuple[Seen, TopologyPlan]:
-        """Plan on a fresh read. What is refused after the prelude opens again what that had closed."""
+        """Plan on a fresh read. Was somebody quicker to use what the prelude closed, it is opened again.
+
+        SwapLost then: the next plan sees what is used as it sees it in any group, and refuses or drains it.
+        """
         seen = await see(self._store)
         planned = plan_document(seen.snapshot, self._document, drain=self._drain)
-        if planned.refusals and self._closed is not None:
-            before, revision = self._closed
-            with suppress(SwapLost):  # somebody has put another document in force
-                await self._store.swap(LAYOUT_KEY, encode_layout(before), revision)
-        planned.require()
+        closed = self._closed if self.done is None else None
+        if closed and (planned.refusals or _draining(planned) != _draining(closed.promised)):
+            self._closed = None
+            opened = await self._put_layout(closed.before, closed.revision)
+            raise SwapLost(LAYOUT_KEY, closed.revision, opened)
         return seen, planned
 
-    async def _put_layout(self, seen: Seen, layout: Layout) -> int:
-        return await self._store.swap(LAYOUT_KEY, encode_layout(layout), seen.revision(LAYOUT_KEY))
+    async def _put_layout(self, layout: Layout, expected: int) -> int:
+        return await self._store.swap(LAYOUT_KEY, encode_layout(layout), expected)
+
+
+def _draining(planned: TopologyPlan) -> set[tuple[NetworkId, GroupPath]]:
+    return {(network.id, path) for network in planned.layout.networks for path in network.draining}
 
 
 async def _record_hosts(store: Store, seen: Seen, planned: TopologyPlan) -> None:

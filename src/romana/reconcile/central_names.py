@@ -4,9 +4,9 @@
 
 A name is *held* when everything its guard lists is held. Until then its writer is at work, or died at it.
 Nobody can tell which, and nobody needs to: `settle` fences the listed blocks, so that a swap of that writer
-which comes late is lost, takes back what it wrote, and deletes the guard. Whatever the order of crashes, lost
-answers and late writes, a name is held by one allocation or by none; a guard that was left behind costs
-the next caller a third of a second.
+which comes late is lost, takes the guard over, takes back what was written, and deletes the guard. Whatever
+the order of crashes, lost answers and late writes, a name is held by one allocation or by none; a guard that
+was left behind costs the next caller a third of a second.
 
 The guard of a name on a host whose agent runs lists nothing: the agent chooses the addresses, and its
 mirrors come late. Such a name is held until the agent has released it.
@@ -61,8 +61,7 @@ class Turn:
             return
         if not self._patient_enough(revision):
             raise SwapLost(self.key, revision, revision)
-        await take_back(store, seen, self.name, means)
-        await store.swap(self.key, None, revision)
+        await store.swap(self.key, None, await take_back(store, seen, self.name, means))
         raise SwapLost(self.key, revision, 0)
 
     async def give_up(self, store: Store, means: Means) -> None:
@@ -71,10 +70,14 @@ class Turn:
         async def attempt() -> None:
             seen = await see(store)
             if self._mine and seen.revision(self.key) == self._mine:
-                await take_back(store, seen, self.name, means)
+                self._mine = await take_back(store, seen, self.name, means)
                 await store.swap(self.key, None, self._mine)
 
         await retried(means, attempt)
+
+    async def start_again(self, store: Store, seen: Seen, means: Means) -> None:
+        """Take back what was allocated under the own guard, and keep the guard."""
+        self._mine = await take_back(store, seen, self.name, means)
 
     def _patient_enough(self, revision: int) -> bool:
         self._looks = self._looks + 1 if revision == self._revision else 1
@@ -87,19 +90,22 @@ def guard_of(seen: Seen, name: str) -> NameGuard | None:
     return decode_name(key, seen.raw[key]) if key in seen.raw else None
 
 
-async def take_back(store: Store, seen: Seen, name: str, means: Means) -> tuple[Holding, ...]:
-    """Release what the name holds in blocks that agents do not write, and stop who would give it more.
+async def take_back(store: Store, seen: Seen, name: str, means: Means) -> int:
+    """Release what the name holds in blocks that agents do not write; return the revision of its guard.
 
-    Under `packed` a block that becomes empty is closed by the same swap; `finish_yields` does the rest.
+    An unfinished allocation is stopped first: its late mirrors are fenced off, then its guard is swapped, so that
+    it does not go on from what is about to go. Under `packed` a block that becomes empty is closed by the
+    same swap; `finish_yields` does the rest.
     """
     held = [(b, h) for b, h in find_holding(seen.snapshot, name) if not agent_writes(seen.snapshot, b)]
-    guard = guard_of(seen, name)
-    listed = set(guard.addresses) if guard else set()
-    listed -= {holding.address for _, holding in held}
-    await fence(store, seen, [b for b in blocks_of(seen.snapshot) if any(a in b.prefix for a in listed)])
+    guard, revision = guard_of(seen, name), seen.revision(name_key(name))
+    missing = {a for a in guard.addresses if a not in {h.address for _, h in held}} if guard else set()
+    if guard is not None and missing:
+        await fence(store, seen, [b for b in blocks_of(seen.snapshot) if any(a in b.prefix for a in missing)])
+        revision = await store.swap(name_key(name), encode_name(guard), revision)
     for block, holding in held:
         await put_block(store, seen, _released(seen.snapshot, block, holding, means.wall()))
-    return tuple(holding for _, holding in held)
+    return revision
 
 
 def agent_writes(snapshot: Snapshot, block: Block) -> bool:
