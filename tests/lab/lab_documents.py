@@ -51,13 +51,13 @@ topologies:
               - {name: tor-1b, address: 192.168.1.2, address6: "fd00:1::2"}
             hosts:
               - {name: node-1, addresses: [192.168.1.11, "fd00:1::11"]}
-              - {name: node-2, addresses: [192.168.1.12]}
+              - {name: node-2, addresses: [192.168.1.12, "fd00:1::12"]}
           - name: rack-2
             on_link: true
-            routers: [{name: tor-2, address: 192.168.2.1, asn: 65101}]
+            routers: [{name: tor-2, address: 192.168.2.1, address6: "fd00:2::1", asn: 65101}]
             hosts:
-              - {name: node-3, addresses: [192.168.2.11]}
-              - {name: node-4, addresses: [192.168.2.12]}
+              - {name: node-3, addresses: [192.168.2.11, "fd00:2::11"]}
+              - {name: node-4, addresses: [192.168.2.12, "fd00:2::12"]}
 devices:
   - {name: border, kind: border}
 links:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,33 @@ class LabUser:
 
     def ask(self, *words: str) -> Any:
         """Return what `romana lab WORDS -o json` prints; exit status 6 is an answer too."""
-        done = self.run("lab", *words, "-o", "json")
+        return self.ask_romana("lab", *words)
+
+    def ask_romana(self, *words: str) -> Any:
+        done = self.run(*words, "-o", "json")
         assert done.returncode in (0, 6), done.stderr
         return json.loads(done.stdout)
+
+    @contextmanager
+    def cut(self, *names: str) -> Iterator[list[str]]:
+        """Cut links for the body's time, and wait until everything works again."""
+        changed = self.ask("fail", *names)
+        try:
+            yield changed
+        finally:
+            self.ask("heal", *names)
+            assert until(self.reach), "not everything recovered"
+
+    def prove(self) -> str:
+        """Prove the kernels' tables, and return what was proved."""
+        tables = self.run("lab", "routes", "-o", "json").stdout
+        done = self.run("verify", "--tables", "-", stdin=tables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def first_process(self) -> int:
+        """Return the lab's first process, whose end is the end of all: its number stands in the store's path."""
+        return int(self.env["ROMANA_STORE"].removeprefix("sqlite:///proc/").partition("/")[0])
 
     def up(self, file: str, *options: str) -> float:
         """Bring the lab up and return how long it took."""

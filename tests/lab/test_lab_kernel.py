@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import pytest
 from lab_documents import layout, scenario
 
-from romana.lab.counters import messages
-from romana.lab.kernel import Book, book, route
+from romana.lab.build import LAST
+from romana.lab.counters import changes
+from romana.lab.kernel import Book, book, route, used
 from romana.lab.wiring import blueprint
 from romana.model.route import Route, RouteKind
 
@@ -99,8 +101,24 @@ def test_a_default_route_of_ipv6(known: Book) -> None:
     assert found.hops[0].device == "tor-1"
 
 
-def test_netlink_messages_are_told_apart() -> None:
-    one = (18).to_bytes(4, "little") + (24).to_bytes(2, "little") + bytes(12) + bytes(2)  # padded to 20
-    two = (16).to_bytes(4, "little") + (25).to_bytes(2, "little") + bytes(10)
-    assert [*messages(one + two)] == [24, 25]
-    assert [*messages(b"")] == []
+def test_the_lowest_metric_forwards(known: Book) -> None:
+    discard = route(known, "spine-1", 4, {"type": "blackhole", "dst": "10.112.0.0/12", "metric": LAST})
+    learned = route(
+        known, "spine-1", 4, {"dst": "10.112.0.0/12", "gateway": "198.18.0.0", "dev": "tor-1", "metric": 20}
+    )
+    assert discard
+    assert learned
+    assert used([discard, learned]) == used([learned, discard]) == [learned]
+
+
+def test_changes_of_routes_are_counted_and_the_kernels_own_are_not() -> None:
+    def message(kind: int, protocol: int, padding: int = 0) -> bytes:
+        rtmsg = bytes([2, 24, 0, 0, 254, protocol, 0, 1]) + bytes(4)
+        length = 16 + len(rtmsg) + padding
+        return struct.pack("=IHHII", length, kind, 0, 0, 0) + rtmsg + bytes(padding + -length % 4)
+
+    bgp, kernel, new, gone, link = 186, 2, 24, 25, 16
+    assert (
+        changes(message(new, bgp, 6) + message(gone, bgp) + message(new, kernel, 3) + message(link, bgp)) == 2
+    )
+    assert changes(b"") == 0

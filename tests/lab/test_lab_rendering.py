@@ -55,8 +55,18 @@ def test_commands(name: str) -> None:
     compare(f"{name}/commands.txt", "\n\n".join(parts) + "\n")
 
 
-def test_a_cable_is_cut_at_its_upper_end() -> None:
-    plan = blueprint(scenario("leaf-spine"))
-    cable = next(c for c in plan.cables if c.name == "node-5:tor-2")
-    assert carrier(cable, up=False) == ("tor-2", ["link set dev node-5 down"])
-    assert carrier(cable, up=True) == ("tor-2", ["link set dev node-5 up"])
+@pytest.mark.parametrize(
+    ("name", "cable", "device", "port"),
+    [
+        ("leaf-spine", "node-5:tor-2", "node-5", "eth0"),
+        ("leaf-spine", "tor-2:spine-1", "tor-2", "spine-1"),
+        ("flat", "node-2:switch", "switch", "node-2"),
+    ],
+)
+def test_a_cable_is_never_cut_where_addresses_are_shared(
+    name: str, cable: str, device: str, port: str
+) -> None:
+    plan = blueprint(scenario(name))
+    found = next(c for c in plan.cables if c.name == cable)
+    assert carrier(plan, found, up=False) == (device, [f"link set dev {port} down"])
+    assert carrier(plan, found, up=True) == (device, [f"link set dev {port} up"])

@@ -90,7 +90,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Cable:
-    """`upper` is the port nearer to the top; a cable is cut there, so that the lower end sees no carrier."""
+    """A pair of ports; `upper` is the one nearer to the top."""
 
     upper: Port
     lower: Port
@@ -109,8 +109,8 @@ class Neighbour:
     """What a router sees at the other end of a cable (through a switch: one for each device there)."""
 
     device: Device
-    port: str
-    """Our interface on that cable."""
+    port: Port
+    """Ours on that cable."""
     address: Address
     """Where its BGP session goes to; the family of the session follows it."""
 
@@ -147,7 +147,7 @@ class Blueprint:
             for end in ends:
                 for wired in end.addresses:
                     if near.address(wired.address.version) is not None:
-                        yield Neighbour(self.by_name[end.device], near.name, wired.address)
+                        yield Neighbour(self.by_name[end.device], near, wired.address)
 
     def speaks(self, device: Device) -> bool:
         """Whether it holds a BGP session: a node of a flat network does not."""

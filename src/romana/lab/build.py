@@ -16,6 +16,9 @@ from romana.lab.contain import within
 from romana.model.errors import TransientError
 from romana.net.prefix import Prefix
 
+LAST: Final = 254 << 24
+"""Metric of a discard. Any route to the same prefix goes before it, also in zebra, which reads the distance of a
+kernel route from the upper byte (zebra/rt_netlink.c)."""
 _EVERYWHERE: Final = {
     "ipv6/conf/all/accept_dad": "0",  # addresses are usable at once; duplicates cannot be
     "ipv6/conf/default/accept_dad": "0",
@@ -67,7 +70,7 @@ def commands(plan: Blueprint, device: Device, discards: Iterable[Prefix] = ()) -
         lines.append(f"link set dev {near.name} up")
         lines += [f"route add {p} dev {near.name} scope link" for p in _neighbours_apart(plan, near, far)]
     if plan.topmost(device):
-        lines += [f"route add blackhole {prefix} protocol static" for prefix in discards]
+        lines += [f"route add blackhole {prefix} protocol static metric {LAST}" for prefix in discards]
     return lines
 
 
@@ -107,10 +110,11 @@ async def batch(lines: Sequence[str], namespace: str | None = None) -> None:
         )
 
 
-def carrier(cable: Cable, up: bool) -> tuple[str, list[str]]:
+def carrier(plan: Blueprint, cable: Cable, up: bool) -> tuple[str, list[str]]:
     """Return the device and the commands that plug a cable in or pull it out.
 
-    Only the upper port is switched: the lower end then loses carrier as it would in a machine room, and
-    keeps its addresses and routes.
+    One end is switched, and the other sees that its carrier is gone. Not the router's end of a routed port: there
+    the kernel would forget an IPv6 address that the router has on other ports too.
     """
-    return cable.upper.device, [f"link set dev {cable.upper.name} {'up' if up else 'down'}"]
+    end = cable.upper if plan.by_name[cable.upper.device].kind is Kind.SWITCH else cable.lower
+    return end.device, [f"link set dev {end.name} {'up' if up else 'down'}"]

@@ -9,7 +9,6 @@ import asyncio
 import errno
 import socket
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +19,9 @@ _IPV4_ROUTES: Final = 0x40  # linux/rtnetlink.h: RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_
 _IPV6_ROUTES: Final = 0x400
 _NETLINK_ROUTE: Final = 0
 _CHANGES: Final = (24, 25)  # RTM_NEWROUTE, RTM_DELROUTE
+_KERNEL: Final = 2  # RTPROT_KERNEL
+_HEADER: Final = struct.Struct("=IH10x5xB6x")
+"""Length and type of the message (nlmsghdr), then the protocol of the route (rtmsg)."""
 _ROOM: Final = 1 << 16
 
 
@@ -57,16 +59,20 @@ class RouteCounters:
                     raise
                 self.changes[device] += 1  # some were lost: at least one
                 continue
-            self.changes[device] += sum(1 for kind in messages(data) if kind in _CHANGES)
+            self.changes[device] += changes(data)
 
 
-def messages(data: bytes) -> Iterable[int]:
-    """Yield the type of every netlink message in a datagram (netlink(7): aligned to 4 bytes)."""
-    at = 0
-    while at + 16 <= len(data):
-        length, kind = struct.unpack_from("=IH", data, at)
-        yield kind
-        at += length + 3 & ~3
+def changes(data: bytes) -> int:
+    """Return how many routes the netlink messages of a datagram change.
+
+    Not those that the kernel makes of addresses and carriers by itself: they are no routing.
+    """
+    at = found = 0
+    while at + _HEADER.size <= len(data):
+        length, kind, protocol = _HEADER.unpack_from(data, at)
+        found += kind in _CHANGES and protocol != _KERNEL
+        at += length + 3 & ~3  # netlink(7): messages are aligned to 4 bytes
+    return found
 
 
 async def count(counters: RouteCounters, device: str) -> Count:

@@ -55,31 +55,37 @@ class Peer:
 
     name: str
     port: str
+    own: Address
     address: Address
     remote: str
     relation: Relation
     inward: str
     outward: str
-    default: bool
-    """It gets a default route from here, whether or not one was learned."""
 
     @property
     def passive(self) -> bool:
         """Whether the other side calls: one side only, so that calls never cross."""
         return self.relation in (Relation.HOST, Relation.DOWN)
 
+    @property
+    def told(self) -> bool:
+        """Whether the next hop must be said by a route map."""
+        return self.relation is Relation.HOST and self.own.version == 6
+
 
 def config(plan: Blueprint, layout: Layout, device: Device) -> str:
     """Return the text of frr.conf for `device`. The same plan and layout give the same text."""
-    peers = [_peer(plan, device, neighbour) for neighbour in plan.neighbours(device.name)]
+    peers = [_peer(device, neighbour) for neighbour in plan.neighbours(device.name)]
     versions = sorted({peer.address.version for peer in peers})
     return _template().render(
         device=device,
         filters=[line for v in versions for line in _filters(plan, layout, device, peers, v)],
         peers=peers,
+        next_hops=[p.own for p in peers if p.relation is Relation.HOST and p.own.version == 6][:1],
         families=[
             {
                 "name": _FAMILY[v],
+                "default": _DEFAULT[v] if plan.topmost(device) else None,
                 "peers": [p for p in peers if p.address.version == v],
                 "aggregates": [*_aggregates(layout, device, v)],
             }
@@ -97,7 +103,7 @@ def _template() -> jinja2.Template:
     return environment.from_string(text)
 
 
-def _peer(plan: Blueprint, device: Device, neighbour: Neighbour) -> Peer:
+def _peer(device: Device, neighbour: Neighbour) -> Peer:
     far = neighbour.device
     relation = _relation(device, far)
     inward, outward = {
@@ -106,9 +112,10 @@ def _peer(plan: Blueprint, device: Device, neighbour: Neighbour) -> Peer:
         Relation.UP: ("ABOVE", "UP"),
         Relation.EQUAL: ("KNOWN", "KNOWN"),
     }[relation]
-    origin = plan.topmost(device) and relation in (Relation.HOST, Relation.DOWN)
     remote = str(far.asn) if far.routes else "external"
-    return Peer(far.name, neighbour.port, neighbour.address, remote, relation, inward, outward, origin)
+    own = neighbour.port.address(neighbour.address.version)
+    assert own is not None, neighbour
+    return Peer(far.name, neighbour.port.name, own, neighbour.address, remote, relation, inward, outward)
 
 
 def _relation(device: Device, far: Device) -> Relation:

@@ -37,33 +37,60 @@ class Book:
     planned: tuple[Prefix, ...]
 
 
-def book(plan: Blueprint, layout: Layout) -> Book:
-    """Return what `tables` needs to know; good as long as plan and layout are."""
+def book(plan: Blueprint, layout: Layout, more: Mapping[Address, str] | None = None) -> Book:
+    """Return who is where by plan and layout, and `more`."""
     ports = [ends for device in plan.devices for ends in plan.ports_of(device.name)]
     carved = (prefixes for n in layout.networks for prefixes in n.carving.values())
     return Book(
         {(near.device, near.name): far.device for near, far in ports},
-        {w.address: near.device for near, _ in ports for w in near.addresses},
+        {w.address: near.device for near, _ in ports for w in near.addresses} | dict(more or {}),
         frozenset(prefix for prefixes in carved for prefix in prefixes),
         tuple(prefix for n in layout.networks for prefix in n.spec.prefixes),
     )
 
 
-async def tables(plan: Blueprint, known: Book, devices: Iterable[str]) -> list[Table]:
-    """Return the kernel tables of the named devices; those of switches are empty."""
+async def tables(plan: Blueprint, layout: Layout, devices: Iterable[str]) -> list[Table]:
+    """Return the kernel's main table of each named device, by which it forwards; a switch has none."""
     wanted = [name for name in devices if plan.by_name[name].kind is not Kind.SWITCH]
+    known = book(plan, layout, await _link_locals(plan))
     dumps = await asyncio.gather(*(_dump(name, version) for name in wanted for version in (4, 6)))
     found = []
     for index, name in enumerate(wanted):
         entries = [*dumps[2 * index], *dumps[2 * index + 1]]
         routes = [r for version, entry in entries if (r := route(known, name, version, entry))]
-        found.append(Table.of(DeviceName(name), routes))
+        found.append(Table.of(DeviceName(name), used(routes)))
     return found
 
 
+def used(routes: Iterable[Route]) -> list[Route]:
+    """Return the routes that forward: of several to one prefix the kernel takes the lowest metric."""
+    best: dict[Prefix, Route] = {}
+    for found in routes:
+        if found.prefix not in best or found.metric < best[found.prefix].metric:
+            best[found.prefix] = found
+    return [*best.values()]
+
+
 async def _dump(device: str, version: int) -> list[tuple[int, dict[str, Any]]]:
-    text = await output(["ip", f"-{version}", "-j", "-n", device, "route", "show", "table", "all"])
+    text = await output(["ip", f"-{version}", "-j", "-n", device, "route", "show", "table", "main"])
     return [(version, entry) for entry in json.loads(text or b"[]")]
+
+
+async def _link_locals(plan: Blueprint) -> dict[Address, str]:
+    """Return the link-local addresses on shared segments: next hops that no cable tells apart."""
+    switches = plan.of_kind(Kind.SWITCH)
+    ports = [far for switch in switches for _, far in plan.ports_of(switch.name) if far.address(6)]
+    asked = (
+        ["ip", "-6", "-j", "-n", p.device, "address", "show", "dev", p.name, "scope", "link"] for p in ports
+    )
+    answers = await asyncio.gather(*map(output, asked))
+    return {
+        Address.parse(address["local"]): port.device
+        for port, answer in zip(ports, answers, strict=True)
+        for interface in json.loads(answer or b"[]")
+        for address in interface.get("addr_info", ())
+        if "local" in address
+    }
 
 
 def route(known: Book, device: str, version: int, entry: Mapping[str, Any]) -> Route | None:

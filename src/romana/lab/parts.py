@@ -209,6 +209,10 @@ def _warnings(parts: Parts) -> Iterator[str]:
         cabled = any(name in {r.name for r in routers} for routers in parts.routed.values())
         if name not in linked and not (name in parts.routers and (plugged or cabled)):
             yield f"no link leads to {name}"
+    for version in sorted(parts.versions):
+        without = [h.name for h in parts.hosts.values() if version not in {a.version for a in h.addresses}]
+        if without:
+            yield f"pods have IPv{version} addresses that nothing routes to on hosts without one: {', '.join(without)}"
     racks = {r.name for routers in parts.routed.values() for r in routers}
     if any(routers == [] for routers, _ in parts.segments.values()) and racks:
         yield "some hosts have routers and some have none: no cable joins the two kinds"

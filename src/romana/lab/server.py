@@ -124,7 +124,7 @@ class Server:
         return picture(
             lab.plan,
             await read_snapshot(lab.store),
-            title=lab.name,
+            title=f"{lab.name}: {len(lab.pods)} pods on {len(lab.plan.of_kind(Kind.NODE))} nodes",
             pods=Counter(pod.node for pod in lab.pods.values()),
             notes={name: f"{number} routes" for name, number in counts.items()},
         )

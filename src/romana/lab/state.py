@@ -63,7 +63,7 @@ class Lab:
         for name in (d for d in devices if d not in self.plan.by_name):
             raise unknown("device", name, [*self.plan.by_name])
         wanted = devices or [d.name for d in self.plan.devices if d.kind is not Kind.SWITCH]
-        return await kernel.tables(self.plan, kernel.book(self.plan, await self.layout()), wanted)
+        return await kernel.tables(self.plan, await self.layout(), wanted)
 
     async def counts(self) -> dict[str, Count]:
         return {d: await count(self.heard, d) for d in self.heard.changes}
@@ -105,7 +105,7 @@ class Lab:
         changed = {name: cable for name, cable in cables.items() if (name in self.cut) is up}
         async with self.changing:
             for cable in changed.values():
-                device, lines = build.carrier(cable, up)
+                device, lines = build.carrier(self.plan, cable, up)
                 await build.batch(lines, device)
             self.cut = {n: c for n, c in (self.cut | changed).items() if not (up and n in changed)}
         return [*changed]
