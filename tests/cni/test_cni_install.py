@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -72,13 +73,31 @@ def test_python_where_the_compiler_fails(
 
 def test_python_with_the_interpreter_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert install(tmp_path, prefer="python") == "python"
-    first = (tmp_path / "romana-cni").read_text().splitlines()[0]
-    assert first == "#!/usr/bin/python3 -IS"
+    assert (tmp_path / "romana-cni").read_text().splitlines()[0] == "#!/usr/bin/python3 -IS"
     monkeypatch.setattr(module, "_SHEBANG", "/usr/bin/python3-that-is-not")
-    source = (SOURCES / "romana-cni.py").read_text()
-    monkeypatch.setattr(module, "_source", lambda _: source.replace("/usr/bin/python3", module._SHEBANG))
+    source = (SOURCES / "romana-cni.py").read_text().replace("/usr/bin/python3", module._SHEBANG)
+    monkeypatch.setattr(module, "_source", lambda _: source)
     install(tmp_path, prefer="python")
     assert (tmp_path / "romana-cni").read_text().splitlines()[0] == f"#!{sys.executable} -IS"
+    assert answers(tmp_path / "romana-cni")
+
+
+def test_python_compiled_for_another_interpreter_serves_from_its_source(tmp_path: Path) -> None:
+    install(tmp_path, prefer="python")
+    plugin = tmp_path / "romana-cni"
+    text = plugin.read_text()
+    assert "exec(loads(b" in text
+    plugin.write_text(re.sub(r"MAGIC_NUMBER == b'[^']*'", "MAGIC_NUMBER == b'other'", text))
+    assert "b'other'" in plugin.read_text()
+    assert answers(plugin)
+
+
+def test_python_uncompiled_where_the_interpreter_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PACK", "raise SystemExit(1)")
+    install(tmp_path, prefer="python")
+    assert (tmp_path / "romana-cni").read_text() == (SOURCES / "romana-cni.py").read_text()
     assert answers(tmp_path / "romana-cni")
 
 

@@ -18,6 +18,21 @@ _FLAGS: Final[dict[Shim, tuple[str, ...]]] = {"c-static": ("-O2", "-static"), "c
 _COMPILERS: Final = ("cc", "gcc", "clang")
 _SHEBANG: Final = "/usr/bin/python3"
 
+_PACK: Final = """
+import marshal, sys
+from _frozen_importlib_external import MAGIC_NUMBER
+source = sys.stdin.read()
+code = marshal.dumps(compile(source, "romana-cni", "exec", optimize=2))
+print(source.splitlines()[0])
+print("# Made by `romana cni install`: the source stands at the end, its compiled form before it.")
+print("from _frozen_importlib_external import MAGIC_NUMBER")
+print("from marshal import loads")
+print("if MAGIC_NUMBER == %r:\\n    exec(loads(%r))" % (MAGIC_NUMBER, code))
+print("exec(%r)" % source)
+"""
+"""Run by the interpreter that will run the shim. A script is compiled at every start, which is a tenth
+of what the shim costs; the source serves where the interpreter has changed since."""
+
 
 def install(directory: Path, *, prefer: Literal["c", "python"] | None = None) -> Shim:
     """Write `romana-cni` into `directory` and return which shim it is.
@@ -80,9 +95,13 @@ def _compiled(compiler: str, flags: tuple[str, ...], target: Path) -> bool:
 
 
 def _python() -> str:
-    """Return the Python shim, for an interpreter that is there."""
-    text = _source("romana-cni.py")
-    return text if Path(_SHEBANG).exists() else text.replace(_SHEBANG, sys.executable, 1)
+    """Return the Python shim for an interpreter that is there, compiled where that one can do it."""
+    interpreter = _SHEBANG if Path(_SHEBANG).exists() else sys.executable
+    source = _source("romana-cni.py").replace(_SHEBANG, interpreter, 1)
+    packed = subprocess.run(
+        [interpreter, "-IS", "-c", _PACK], input=source, text=True, capture_output=True, check=False
+    )
+    return source if packed.returncode else packed.stdout
 
 
 def _source(name: str) -> str:
