@@ -29,7 +29,7 @@ from romana.reconcile import central
 from romana.testing.invariants import require
 from romana.testing.memory import MemoryStore
 
-SEEDS = range(40)
+SEEDS = range(20)
 
 
 class Shuffled:

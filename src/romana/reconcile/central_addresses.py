@@ -9,7 +9,6 @@ addresses held is ended by the next caller (`central_names`); a mirror is writte
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
 from romana.model.block import Block, Holding
@@ -21,9 +20,9 @@ from romana.net.prefix import Address, PrefixError
 from romana.plan import allocate as plan
 from romana.plan.allocate import find_holding
 from romana.plan.rehost import moved
-from romana.ports.store import Store, SwapLost
+from romana.ports.store import Store
 from romana.reconcile.central_blocks import finish_yields, give_back, own_blocks, take_block
-from romana.reconcile.central_names import Held, Turn, agent_writes, guard_of, take_back
+from romana.reconcile.central_names import Held, Turn, agent_writes, guard_of
 from romana.reconcile.central_requests import allocate_by_agent, release_by_agent
 from romana.reconcile.central_swaps import Means, Seen, put_block, retried, see
 from romana.wire.records import NameGuard, encode_host, host_key, name_key
@@ -129,21 +128,19 @@ async def release(store: Store, name_or_ip: str, *, means: Means | None = None) 
     Addresses in a running agent's blocks are released by the agent. ConfigError `unknown-address`.
     """
     means = means or Means()
-    name = _name(await see(store), name_or_ip)
+    turn = Turn(_name(await see(store), name_or_ip))
     gone: dict[Address, Holding] = {}
 
     async def take() -> None:
         seen = await see(store)
-        held = find_holding(seen.snapshot, name)
+        if gone and not turn.still_ending(seen):
+            return
+        held = find_holding(seen.snapshot, turn.name)
         gone.update((holding.address, holding) for _, holding in held)
-        if gone and not held:
-            return  # done by an attempt that lost a later swap; a guard that stands now may be a new holder's
-        revision = await take_back(store, seen, name, means)
-        for host in _agents(seen, name, held):
-            gone.update((h.address, h) for h in await release_by_agent(store, host, name, means))
-        if revision:
-            with suppress(SwapLost):  # it has a new holder
-                await store.swap(name_key(name), None, revision)
+        await turn.take_back(store, seen, means)
+        for host in _agents(seen, turn.name, held):
+            gone.update((h.address, h) for h in await release_by_agent(store, host, turn.name, means))
+        await turn.drop_guard(store)
 
     async def give_up_blocks() -> None:
         await finish_yields(store, await see(store))

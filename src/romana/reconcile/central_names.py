@@ -15,6 +15,7 @@ mirrors come late. Such a name is held until the agent has released it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -36,12 +37,16 @@ Held = Sequence[tuple[Block, Holding]]
 
 
 class Turn:
-    """One caller's wish for a name, over all its attempts."""
+    """One caller's dealings with a name, over all its attempts."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.key = name_key(name)
-        self._mine = self._revision = self._looks = 0
+        self._mine = 0
+        """The revision of the guard of the own allocation."""
+        self._ending = 0
+        """The revision of the guard that this caller is about to delete."""
+        self._seen, self._looks = 0, 0
 
     async def guard(self, store: Store, seen: Seen, guard: NameGuard) -> None:
         """Swap the guard in: from now on the others wait."""
@@ -59,53 +64,67 @@ class Turn:
         revision = seen.revision(self.key)
         if guard is None or revision == self._mine:
             return
-        if not self._patient_enough(revision):
+        if revision != self._ending and not self._patient_enough(revision):
             raise SwapLost(self.key, revision, revision)
-        await store.swap(self.key, None, await take_back(store, seen, self.name, means))
+        await self.take_back(store, seen, means)
+        await store.swap(self.key, None, self._ending)
         raise SwapLost(self.key, revision, 0)
+
+    async def take_back(self, store: Store, seen: Seen, means: Means) -> None:
+        """Release what the name holds in blocks that agents do not write.
+
+        An unfinished allocation is stopped first: its late mirrors are fenced off, then its guard is swapped, so
+        that it does not go on from what is about to go. Under `packed` a block that becomes empty is closed by
+        the same swap; `finish_yields` does the rest.
+        """
+        held = [
+            (b, h) for b, h in find_holding(seen.snapshot, self.name) if not agent_writes(seen.snapshot, b)
+        ]
+        guard, self._ending = guard_of(seen, self.name), seen.revision(self.key)
+        missing = set(guard.addresses) - {h.address for _, h in held} if guard else set()
+        if guard is not None and missing:
+            await fence(
+                store, seen, [b for b in blocks_of(seen.snapshot) if any(a in b.prefix for a in missing)]
+            )
+            self._ending = await store.swap(self.key, encode_name(guard), self._ending)
+        for block, holding in held:
+            await put_block(store, seen, _released(seen.snapshot, block, holding, means.wall()))
+
+    def still_ending(self, seen: Seen) -> bool:
+        """Whether what the name holds is what `take_back` has begun to release, and not a later holder's."""
+        return seen.revision(self.key) == self._ending
+
+    async def drop_guard(self, store: Store) -> None:
+        """Delete the guard that `take_back` found, unless it has a new holder."""
+        if self._ending:
+            with suppress(SwapLost):
+                await store.swap(self.key, None, self._ending)
+
+    async def start_again(self, store: Store, seen: Seen, means: Means) -> None:
+        """Take back what was allocated under the own guard, and keep the guard."""
+        await self.take_back(store, seen, means)
+        self._mine = self._ending
 
     async def give_up(self, store: Store, means: Means) -> None:
         """Take back what was allocated under the own guard, and delete it. Left alone if somebody took it over."""
 
         async def attempt() -> None:
             seen = await see(store)
-            if self._mine and seen.revision(self.key) == self._mine:
-                self._mine = await take_back(store, seen, self.name, means)
-                await store.swap(self.key, None, self._mine)
+            if self._mine and seen.revision(self.key) in (self._mine, self._ending):
+                await self.take_back(store, seen, means)
+                await self.drop_guard(store)
 
         await retried(means, attempt)
 
-    async def start_again(self, store: Store, seen: Seen, means: Means) -> None:
-        """Take back what was allocated under the own guard, and keep the guard."""
-        self._mine = await take_back(store, seen, self.name, means)
-
     def _patient_enough(self, revision: int) -> bool:
-        self._looks = self._looks + 1 if revision == self._revision else 1
-        self._revision = revision
+        self._looks = self._looks + 1 if revision == self._seen else 1
+        self._seen = revision
         return self._looks > LOOKS
 
 
 def guard_of(seen: Seen, name: str) -> NameGuard | None:
     key = name_key(name)
     return decode_name(key, seen.raw[key]) if key in seen.raw else None
-
-
-async def take_back(store: Store, seen: Seen, name: str, means: Means) -> int:
-    """Release what the name holds in blocks that agents do not write; return the revision of its guard.
-
-    An unfinished allocation is stopped first: its late mirrors are fenced off, then its guard is swapped, so that
-    it does not go on from what is about to go. Under `packed` a block that becomes empty is closed by the
-    same swap; `finish_yields` does the rest.
-    """
-    held = [(b, h) for b, h in find_holding(seen.snapshot, name) if not agent_writes(seen.snapshot, b)]
-    guard, revision = guard_of(seen, name), seen.revision(name_key(name))
-    missing = {a for a in guard.addresses if a not in {h.address for _, h in held}} if guard else set()
-    if guard is not None and missing:
-        await fence(store, seen, [b for b in blocks_of(seen.snapshot) if any(a in b.prefix for a in missing)])
-        revision = await store.swap(name_key(name), encode_name(guard), revision)
-    for block, holding in held:
-        await put_block(store, seen, _released(seen.snapshot, block, holding, means.wall()))
-    return revision
 
 
 def agent_writes(snapshot: Snapshot, block: Block) -> bool:
