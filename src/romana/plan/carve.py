@@ -47,10 +47,10 @@ def grow(network: Network, root: Group, carving: Carving, path: GroupPath, versi
     for carver in carvers:
         if carver.version == version and not carver.grow(path):
             what = f"group {path} of network {network.name} cannot grow"
-            raise PlanError(
-                f"{what}: no free IPv{version} prefix is left beside it; add one to the network",
-                code="no-room",
-            )
+            why = f"no free IPv{version} prefix is left beside it; add one to the network"
+            if carver.pinned(path):
+                why = f"the document pins its IPv{version} prefixes; add one there"
+            raise PlanError(f"{what}: {why}", code="no-room")
     return _carving(root, carvers)
 
 

@@ -54,6 +54,10 @@ class Carver:
         share = self.shares.get(path)
         return share is not None and self._grow(share, 0)
 
+    def pinned(self, path: GroupPath) -> bool:
+        """Whether the document says which prefixes the group has."""
+        return path in self.shares and self.shares[path].pinned
+
     def _divide(self, share: Share, mask_above: int | None) -> None:
         """Give the groups below a share their prefixes, all of one level before any of the next."""
         group = share.group

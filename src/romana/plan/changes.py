@@ -16,14 +16,15 @@ plan made again from a fresh read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from romana.model.block import Block, Extent
 from romana.model.errors import ConfigError, PlanError, Problem
 from romana.model.host import Host, HostName
 from romana.model.layout import Layout
 from romana.model.snapshot import Snapshot
-from romana.model.topology import Document
+from romana.model.topology import ROOT, Document, GroupPath
+from romana.plan.carve import grow
 from romana.plan.differences import Change, differences
 from romana.plan.regroup import regroup
 from romana.plan.rehost import rehost
@@ -95,6 +96,34 @@ def plan_document(snapshot: Snapshot, document: Document, *, drain: bool = False
         refusals=(*refusals, *succession.uncarvable),
         warnings=tuple(warnings(snapshot, layout, hosts.after)),
     )
+
+
+def plan_growth(snapshot: Snapshot, name: str, path: GroupPath) -> TopologyPlan:
+    """Return what doubling a group's space would write, in every family that has room for it.
+
+    ConfigError `unknown-network`, `unknown-group`; PlanError `draining`, and `no-room` where no family has any.
+    """
+    network = snapshot.layout.named(name)
+    if network is None:
+        raise ConfigError(f"there is no network {name!r}", code="unknown-network")
+    if network.root is None or path not in network.carving:
+        raise ConfigError(f"network {name} has no group {path!r}", code="unknown-group")
+    if network.draining & {ROOT, path}:
+        raise PlanError(f"group {path} of network {name} is being emptied", code="draining")
+    carving, refused = network.carving, []
+    for version in network.spec.versions:
+        try:
+            carving = grow(network.spec, network.root, carving, path, version)
+        except PlanError as error:
+            refused.append(error)
+    if len(refused) == len(network.spec.versions):
+        raise refused[0]
+    grown = replace(network, carving=carving)
+    networks = tuple(grown if n is network else n for n in snapshot.layout.networks)
+    layout = replace(snapshot.layout, networks=networks)
+    moves = regroup(snapshot, layout, snapshot.hosts)
+    changes = differences(snapshot, layout, snapshot.hosts)
+    return TopologyPlan(layout, changes, moves.extents, moves.closes)
 
 
 def _refused(refusals: Sequence[Problem]) -> str:

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from romana.reconcile.central_addresses import allocate, release
 from romana.reconcile.central_documents import apply_document
+from romana.reconcile.central_groups import Grown, grow_group
 from romana.reconcile.central_hosts import add_host, label_host, remove_host
 from romana.reconcile.central_reservations import reserve, unreserve
 from romana.reconcile.central_swaps import Means, read_snapshot
 
 __all__ = [
+    "Grown",
     "Means",
     "add_host",
     "allocate",
     "apply_document",
+    "grow_group",
     "label_host",
     "read_snapshot",
     "release",

@@ -60,12 +60,7 @@ class _Apply:
             await self._close(seen, planned)
             seen, planned = await self._plan()
         planned.require()
-        for block in planned.closes:
-            await put_block(self._store, seen, block)
-        for extent in planned.extents:
-            await put_extent(self._store, seen, extent)
-        if planned.layout != seen.snapshot.layout:
-            await self._put_layout(planned.layout, seen.revision(LAYOUT_KEY))
+        await put_layout(self._store, seen, planned)
         self.done = self.done or replace(
             planned, changes=(self._closed.promised if self._closed else planned).changes
         )
@@ -99,6 +94,16 @@ class _Apply:
 
     async def _put_layout(self, layout: Layout, expected: int) -> int:
         return await self._store.swap(LAYOUT_KEY, encode_layout(layout), expected)
+
+
+async def put_layout(store: Store, seen: Seen, planned: TopologyPlan) -> None:
+    """Swap what comes before the layout, then the layout itself where it is different."""
+    for block in planned.closes:
+        await put_block(store, seen, block)
+    for extent in planned.extents:
+        await put_extent(store, seen, extent)
+    if planned.layout != seen.snapshot.layout:
+        await store.swap(LAYOUT_KEY, encode_layout(planned.layout), seen.revision(LAYOUT_KEY))
 
 
 def _draining(planned: TopologyPlan) -> set[tuple[NetworkId, GroupPath]]:
