@@ -103,7 +103,7 @@ CASES = [
     ("network list --store nonsense", 2, "store-url"),
     ("network list --store etcd://127.0.0.1", 2, "store-unsupported"),
     ("network list --store sqlite:///", 2, "store-url"),
-    ("network list --store sqlite:///proc/romana/store.db", 5, None),
+    ("network list --store ''", 2, "store-url"),
     ("network list --store sqlite:///usr/bin/env", 5, None),
     ("network list --store sqlite:///tmp", 5, None),
 ]
@@ -144,6 +144,18 @@ def test_arguments_that_are_no_text_are_refused(flat: Romana) -> None:
         done = flat(*args)
         assert done.status == 2
         assert done.err.endswith(" [usage]\n")
+
+
+def test_a_store_is_made_by_the_first_write_and_by_nothing_else(romana: Romana, tmp_path: Path) -> None:
+    url = f"sqlite://{tmp_path}/typo/x/y.db"
+    for command in ("host list", "topology show", "topology export", "verify", "host remove n1"):
+        assert romana(*command.split(), "--store", url).status in (0, 2)
+    assert [*tmp_path.iterdir()] == []
+    assert romana("topology", "apply", "-", "--store", url, stdin=FLAT).status == 0
+    assert romana("host", "list", "-o", "json", "--store", url).json
+    done = romana("topology", "apply", "-", "--store", "sqlite:///proc/romana/store.db", stdin=FLAT)
+    assert done.status == 5
+    assert done.err.endswith(" [store-denied]\n")
 
 
 def test_an_empty_store_is_empty(romana: Romana) -> None:

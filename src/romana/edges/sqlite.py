@@ -18,7 +18,7 @@ from romana.ports.store import Batch, Lease, Listing, Store
 
 
 def open_sqlite(path: str | Path, *, clock: LeaseClock | None = None) -> Store:
-    """Return the store in the file at `path`, which is made if missing, with its directory.
+    """Return the store in the file at `path`. A missing one is empty; the first write makes it and its directory.
 
     RefusedError in one sentence: `store-is-directory`, `store-denied`, `store-read-only`, `foreign-file`,
     `newer-schema`, `store-corrupt`. A file that cannot be written is still read.

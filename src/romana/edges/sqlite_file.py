@@ -43,6 +43,24 @@ SCHEMA: Final = f"""
 """  # noqa: S608 - constants only
 
 
+def is_there(path: Path) -> bool:
+    """Whether anything is at `path`. RefusedError `store-denied` where this user may not look."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _denied(path, error) from error
+    return True
+
+
+def stand_in() -> sqlite3.Connection:
+    """Return an empty store in memory: what a file that is not there has to say. Only to be read."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.executescript(SCHEMA)
+    return db
+
+
 def open_file(path: Path) -> sqlite3.Connection:
     """Return a connection to the store at `path`, made with its directory if missing.
 
@@ -83,11 +101,7 @@ def _prepare(path: Path) -> None:
                 code="store-is-directory",
             )
     except OSError as error:
-        raise RefusedError(
-            f"the store's directory {path.parent} cannot be used ({error.strerror}); "
-            "name a place where this user may write",
-            code="store-denied",
-        ) from error
+        raise _denied(path, error) from error
 
 
 def _recognised(db: sqlite3.Connection, path: Path) -> bool:
@@ -177,6 +191,14 @@ def _meaning(path: Path, error: sqlite3.Error) -> RomanaError | None:
             )
         case _:
             return None
+
+
+def _denied(path: Path, error: OSError) -> RefusedError:
+    return RefusedError(
+        f"the store's directory {path.parent} cannot be used ({error.strerror}); "
+        "name a place where this user may write",
+        code="store-denied",
+    )
 
 
 def _foreign(path: Path) -> RefusedError:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from romana.edges import sqlite_log as log
-from romana.edges.sqlite_file import open_file, transaction, translated
+from romana.edges.sqlite_file import is_there, open_file, stand_in, transaction, translated
 from romana.model.errors import RefusedError, RomanaError, StaleError
 from romana.ports.store import Listing, Record, SwapLost
 
@@ -39,11 +39,15 @@ class LeaseClock:
 
 
 class Tables:
-    """A connection to the file. Each method is one transaction, after one that ends overdue leases."""
+    """A connection to the file. Each method is one transaction, after one that ends overdue leases.
+
+    A file that is not there is empty to readers, and made by the first write.
+    """
 
     def __init__(self, path: Path, clock: LeaseClock) -> None:
         self._path, self._clock = path, clock
-        self._db = open_file(path)
+        self._there = is_there(path)
+        self._db = open_file(path) if self._there else stand_in()
         self._wrote = True
         """Whether this connection wrote since `changed` was last asked."""
         self._version = -1
@@ -131,9 +135,17 @@ class Tables:
 
     @contextmanager
     def _transaction(self, kind: str) -> Iterator[None]:
+        self._look(make=kind == "IMMEDIATE")
         with translated(self._path), transaction(self._db, kind):
             yield
         self._wrote = self._wrote or kind == "IMMEDIATE"
+
+    def _look(self, *, make: bool = False) -> None:
+        """Take the file in place of its stand-in, once it is there or to be made."""
+        if not self._there and (make or is_there(self._path)):
+            stood_in, self._db = self._db, open_file(self._path)
+            stood_in.close()
+            self._there, self._wrote = True, True
 
     def _time_to_live(self, lease: str) -> float:
         """Return that of a lease that has not ended. Else StaleError."""
@@ -147,6 +159,7 @@ class Tables:
     def _end_overdue(self) -> None:
         """End every lease whose time has come. Through a read-only file: left to who can write."""
         with suppress(RefusedError):
+            self._look()
             self._end_leases("ends <= ?", self._clock.now())
 
     def _end_leases(self, condition: str, value: str | float) -> None:

@@ -102,20 +102,22 @@ async def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_missing_directories_are_made(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "store.db"
-    store = open_sqlite(path)
-    await store.close()
-    assert path.is_file()
+async def test_where_it_may_not_write_it_says_so(open_path: Path) -> None:
+    for path in (open_path / "new" / "store.db", open_path / "store.db"):
+        with as_nobody():
+            store = open_sqlite(path)
+        for _ in range(2):
+            with pytest.raises(RefusedError) as refused:
+                await store.swap("k", b"", 0)
+        assert refused.value.code == "store-denied"
+        assert str(path.parent) in str(refused.value)
+        await store.close()
 
 
-def test_where_it_may_not_write_it_says_so(open_path: Path) -> None:
+def test_where_it_may_not_look_it_says_so(open_path: Path) -> None:
+    (open_path / "closed").mkdir(mode=0o700)
     with as_nobody(), pytest.raises(RefusedError) as refused:
-        open_sqlite(open_path / "new" / "store.db")
-    assert refused.value.code == "store-denied"
-    assert str(open_path / "new") in str(refused.value)
-    with as_nobody(), pytest.raises(RefusedError) as refused:
-        open_sqlite(open_path / "store.db")
+        open_sqlite(open_path / "closed" / "store.db")
     assert refused.value.code == "store-denied"
 
 
@@ -170,7 +172,9 @@ async def test_a_file_that_goes_while_it_is_open_is_missed(tmp_path: Path, repla
     await store.swap("a", b"", 0)
     path.unlink()
     if replaced:
-        await open_sqlite(path).close()
+        other = open_sqlite(path)
+        await other.swap("a", b"", 0)
+        await other.close()
     with pytest.raises(RefusedError) as refused:
         await store.swap("b", b"", 0)
     assert refused.value.code == "store-gone"
@@ -183,15 +187,16 @@ async def test_a_locked_file_is_waited_for_and_not_for_ever(
     monkeypatch.setattr("romana.edges.sqlite_file.PATIENCE", 0.05)
     path = tmp_path / "store.db"
     store = open_sqlite(path)
+    assert await store.swap("z", b"", 0) == 1
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(RomanaError) as busy:
         await store.swap("a", b"", 0)
     assert (busy.value.code, busy.value.exit_status) == ("store-busy", 5)
-    assert (await store.read("")).revision == 0
+    assert (await store.read("")).revision == 1
     blocker.execute("ROLLBACK")
     blocker.close()
-    assert await store.swap("a", b"", 0) == 1
+    assert await store.swap("a", b"", 0) == 2
     await store.close()
 
 

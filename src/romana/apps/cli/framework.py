@@ -31,7 +31,9 @@ class Settings:
     @property
     def store(self) -> str:
         """The store's URL: --store, else ROMANA_STORE, else the file under /var/lib/romana."""
-        return self.store_given or os.environ.get("ROMANA_STORE") or DEFAULT_STORE
+        if self.store_given is not None:
+            return self.store_given  # "" too, which is refused: a script's empty variable is no default
+        return os.environ.get("ROMANA_STORE") or DEFAULT_STORE
 
 
 def settings() -> Settings:
