@@ -29,23 +29,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m romana.lab.demo", description=__doc__)
     parser.add_argument("--picture", default="romana-demo.svg", help="where the drawing is written")
     options = parser.parse_args()
+    try:
+        return _run(Path(options.picture))
+    except KeyboardInterrupt:
+        Shell("").say("\ninterrupted; nothing stays behind")
+        return 130
+
+
+def _run(picture: Path) -> int:
     began = time.monotonic()
     shell = Shell(_free_name())
     try:
-        _demo(shell, Path(options.picture))
+        _demo(shell, picture)
     except RomanaError as error:
         shell.promise(False, str(error))
-    except KeyboardInterrupt:
-        shell.say("\ninterrupted")
-        return 130
     finally:
         shell.quietly("lab", "down", "--name", shell.lab)
-    took = time.monotonic() - began
-    kept = shell.kept
-    shell.say(
-        f"\n{'Every promise was kept' if kept else 'NOT every promise was kept'}; it took {took:.0f} s."
-    )
-    return 0 if kept else 1
+    verdict = "Every promise was kept" if shell.kept else "NOT every promise was kept"
+    shell.say(f"\n{verdict}; it took {time.monotonic() - began:.0f} s.")
+    return 0 if shell.kept else 1
 
 
 def _free_name() -> str:
