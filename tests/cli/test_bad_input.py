@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,33 @@ def test_ten_thousand_groups_do_not_fit_a_small_network(romana: Romana) -> None:
     done = romana("topology", "apply", "-", stdin=text.replace("10.0.0.0/24", "10.0.0.0/8"))
     assert (done.status, len(done.out.splitlines())) == (0, 10_001)
     assert len(romana("topology", "show", "-o", "json").json["networks"][0]["groups"]) == 10_000
+
+
+def test_one_problem_is_told_with_the_name_of_the_document(romana: Romana, tmp_path: Path) -> None:
+    path = tmp_path / "dc.yaml"
+    path.write_text("topologies: []\n")
+    assert (
+        romana("topology", "validate", str(path)).err
+        == f"Error: {path}: networks is missing [bad-document]\n"
+    )
+
+
+def test_a_long_list_of_warnings_ends_with_the_number_of_the_others(romana: Romana) -> None:
+    networks = "".join(f"  - {{name: n{n}, cidr: 10.{n}.0.0/16}}\n" for n in range(150))
+    done = romana("topology", "validate", "-", stdin=f"networks:\n{networks}topologies: []\n")
+    assert done.status == 0
+    assert len(done.err.splitlines()) == 101
+    assert done.err.endswith("Warning: and 50 more warnings\n")
+
+
+@pytest.mark.slow
+def test_a_large_document_that_is_wrong_everywhere_is_refused_in_time(romana: Romana) -> None:
+    networks = "".join(f"  - {{name: n{n}, cidr: 10.0.0.0/16}}\n" for n in range(120_000))
+    begun = time.process_time()
+    done = romana("topology", "validate", "-", stdin=f"networks:\n{networks}topologies: []\n")
+    assert time.process_time() - begun < 10
+    assert len(done.err.splitlines()) == 102
+    assert done.err.endswith(": and 119899 more problems\n")
 
 
 def test_a_file_that_cannot_be_read_is_named(romana: Romana, tmp_path: Path) -> None:

@@ -50,6 +50,16 @@ def test_the_class_decides_the_status(
     assert (captured.out, captured.err) == ("", text)
 
 
+def test_a_long_list_ends_with_the_number_of_the_others_and_json_has_them_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = PlanError("nothing fits", problems=[Problem(f"g{n}", "no") for n in range(10_000)])
+    report(error, [])
+    assert capsys.readouterr().err.splitlines()[-2:] == ["  g99: no", "  and 9900 more problems"]
+    report(error, ["-o", "json"])
+    assert len(json.loads(capsys.readouterr().err)["error"]["problems"]) == 10_000
+
+
 def test_anything_else_is_our_bug_and_shows_no_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

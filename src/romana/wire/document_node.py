@@ -34,7 +34,8 @@ class Notes:
 
     version: int
     """Whose defaults and old keys hold: 2 or 3."""
-    problems: list[Problem] = field(default_factory=list)
+    problems: dict[Problem, None] = field(default_factory=dict)
+    """A set in order: a large document may be wrong in the same way at every line."""
     warnings: list[Problem] = field(default_factory=list)
     more: int = 0
     keys: set[str] = field(default_factory=set)
@@ -45,7 +46,7 @@ class Notes:
         if problem in self.problems:
             return
         if len(self.problems) < LISTED:
-            self.problems.append(problem)
+            self.problems[problem] = None
         else:
             self.more += 1
 
@@ -65,7 +66,7 @@ class Notes:
             problems.append(Problem(name, f"and {self.more} more problems"))
         count = len(self.problems) + self.more
         first = str(problems[0])
-        message = first if count == 1 else f"{name} has {count} problems, the first: {first}"
+        message = f"{name}: {first}" if count == 1 else f"{name} has {count} problems, the first: {first}"
         raise ConfigError(message, code="bad-document", problems=problems)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import click
 
+from romana.apps.cli.output import listed
 from romana.model.errors import ConfigError, Problem, RefusedError, RomanaError
 
 
@@ -66,7 +67,8 @@ def _text(error: RomanaError) -> str:
             problems = []
         else:
             head = head[: head.index(problems[0])].removesuffix(", the first: ").rstrip(": ")
-    return "\n".join([f"Error: {head} [{error.code}]", *(f"  {problem}" for problem in problems)])
+    lines = (f"  {line}" for line in listed(problems, "problems"))
+    return "\n".join([f"Error: {head} [{error.code}]", *lines])
 
 
 def _json(error: RomanaError) -> str:

@@ -13,6 +13,9 @@ import click
 
 from romana.apps.cli.framework import settings
 
+LISTED = 100
+"""Warnings and problems that are printed as lines; of more only the number. JSON has them all."""
+
 Data = object
 """What JSON can say: mappings, sequences, texts, numbers, booleans, None."""
 
@@ -34,9 +37,14 @@ def show(data: Data, draw: Callable[[], str]) -> None:
 
 
 def warn(sentences: Iterable[object]) -> None:
-    """Print each on stderr as `Warning: …`, whatever the output."""
-    for sentence in sentences:
+    """Print each on stderr as `Warning: …`, whatever the output; the first hundred, and how many there are more."""
+    for sentence in listed([*map(str, sentences)], "warnings"):
         click.echo(f"{click.style('Warning:', fg='yellow')} {sentence}", err=True)
+
+
+def listed(lines: Sequence[str], what: str) -> Sequence[str]:
+    """Return the first lines, with the number of those left out as the last one; a single one is not left out."""
+    return lines if len(lines) <= LISTED + 1 else [*lines[:LISTED], f"and {len(lines) - LISTED} more {what}"]
 
 
 def columns(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
