@@ -73,16 +73,16 @@ class Turn:
     async def take_back(self, store: Store, seen: Seen, means: Means) -> None:
         """Release what the name holds in blocks that agents do not write.
 
-        An unfinished allocation is stopped first: its late mirrors are fenced off, then its guard is swapped, so
-        that it does not go on from what is about to go. Under `packed` a block that becomes empty is closed by
-        the same swap; `finish_yields` does the rest.
+        Somebody else's unfinished allocation is stopped first: its late mirrors are fenced off, then its guard is
+        swapped, so that it does not go on from what is about to go. Under `packed` a block that becomes empty is
+        closed by the same swap; `finish_yields` does the rest.
         """
         held = [
             (b, h) for b, h in find_holding(seen.snapshot, self.name) if not agent_writes(seen.snapshot, b)
         ]
         guard, self._ending = guard_of(seen, self.name), seen.revision(self.key)
         missing = set(guard.addresses) - {h.address for _, h in held} if guard else set()
-        if guard is not None and missing:
+        if guard is not None and missing and self._ending != self._mine:
             await fence(
                 store, seen, [b for b in blocks_of(seen.snapshot) if any(a in b.prefix for a in missing)]
             )

@@ -84,7 +84,7 @@ async def release_by_agent(store: Store, host: HostName, name: str, means: Means
     try:
         released = await _ask(store, host, Ask(AskKind.RELEASE, name), means)
     except ConfigError as error:
-        if error.code != "not-held":
+        if error.code != "unknown-address":
             raise
         released = ()
     await _mirrored(store, name, held=False)
