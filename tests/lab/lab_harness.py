@@ -136,7 +136,7 @@ def until(met: Callable[[], bool], patience: float = PATIENCE) -> bool:
 
 def outside() -> dict[str, list[str]]:
     """Return what labs might leave on the machine: files and mounts where they work."""
-    places = ("/run/netns", "/run/romana-lab", "/var/tmp", "/etc/frr", "/run/frr")
+    places = ("/run/netns", "/run/romana-lab", "/var/tmp/frr", "/etc/frr", "/run/frr")
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     listing = {
         place: sorted(p.name for p in Path(place).iterdir()) if Path(place).is_dir() else ["-"]

@@ -129,9 +129,22 @@ def test_an_agent_that_dies_comes_back_and_forgets_nothing(lab: LabUser) -> None
     os.kill(agent, signal.SIGKILL)
     assert until(lambda: lab.ask("status")["state"] == "degraded")
     assert until(lambda: lab.run("lab", "pod", "add", "again", "--node", "node-1").returncode == 0)
+    assert until(lambda: lab.ask("status")["state"] == "running")
     assert until(lab.reach)
     assert lab.ask("pod", "list")[0] == pod
     lab.ask("pod", "remove", "again")
+
+
+@pytest.mark.parametrize(("device", "daemon"), [("node-2", "bird"), ("tor-2", "bgpd"), ("spine-2", "zebra")])
+def test_a_daemon_that_dies_comes_back_with_its_configuration(lab: LabUser, device: str, daemon: str) -> None:
+    wanted = "/nodes/node-2/" if daemon == "bird" else f"-N {device} "
+    (victim,) = (pid for pid in lab.processes() if daemon in command(pid) and wanted in command(pid))
+    os.kill(victim, signal.SIGKILL)
+    assert until(lambda: lab.ask("status")["state"] == "degraded")
+    assert until(lambda: lab.ask("status")["state"] == "running")
+    assert until(lab.reach)
+    assert until(lambda: len(lab.routes("spine-2", "group")) == 3)
+    assert until(lambda: len(lab.routes("tor-2", "host")) == 3)
 
 
 def test_commands_run_inside_devices(lab: LabUser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,9 +41,9 @@ def environment(node: str) -> dict[str, str]:
     }
 
 
-def conflists(node: str) -> Sequence[Path]:
-    """Return the CNI configurations that the node's agent has written: there is one when it is ready."""
-    return sorted((place(node) / "cni").glob("*.conflist"))
+def conflist(node: str) -> Path:
+    """Return the CNI configuration that the node's agent writes when it is ready."""
+    return place(node) / "cni" / "10-romana.conflist"
 
 
 async def start_node(programs: Programs, node: str, *, speaks: bool) -> None:
@@ -52,10 +51,7 @@ async def start_node(programs: Programs, node: str, *, speaks: bool) -> None:
     for part in ("state", "run", "cni"):
         (place(node) / part).mkdir(parents=True, exist_ok=True)
 
-    async def ready() -> bool:
-        return bool(conflists(node))
-
-    await programs.start(Program(node, "agent", AGENT, environment(node), ready))
+    await programs.start(Program(node, "agent", AGENT, environment(node), signs=[conflist(node)]))
     if speaks:
         await _start_bird(programs, node)
 
@@ -64,7 +60,5 @@ async def _start_bird(programs: Programs, node: str) -> None:
     run = place(node) / "run"
     argv = ["bird", "-f", "-c", str(run / "bird.conf"), "-s", str(run / "bird.ctl")]
 
-    async def ready() -> bool:
-        return (run / "bird.ctl").exists()
-
-    await programs.start(Program(node, "bird", [*argv, "-P", str(run / "bird.pid")], ready=ready))
+    argv += ["-P", str(run / "bird.pid")]
+    await programs.start(Program(node, "bird", argv, signs=[run / "bird.ctl"]))

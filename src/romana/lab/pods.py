@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from romana.lab.build import batch
 from romana.lab.contain import NETNS, within
-from romana.lab.nodes import PLUGINS, conflists, environment
+from romana.lab.nodes import PLUGINS, conflist, environment
 from romana.model.errors import TransientError
 from romana.net.prefix import Address
 
@@ -81,13 +81,13 @@ async def _add(pod: Pod) -> TransientError | None:
 
 async def _call(command: str, pod: Pod) -> Any:
     """Run every plugin of the list, backwards for DEL, and return the last result."""
-    written = conflists(pod.node)
-    if not written:
+    written = conflist(pod.node)
+    if not written.exists():
         raise TransientError(f"the agent of {pod.node} is not ready: it has written no CNI configuration")
-    conflist = json.loads(written[0].read_text())
+    chosen = json.loads(written.read_text())
     result: Any = None
-    for plugin in conflist["plugins"][:: -1 if command == "DEL" else 1]:
-        config = {**plugin, "cniVersion": conflist["cniVersion"], "name": conflist["name"]}
+    for plugin in chosen["plugins"][:: -1 if command == "DEL" else 1]:
+        config = {**plugin, "cniVersion": chosen["cniVersion"], "name": chosen["name"]}
         if result is not None:
             config["prevResult"] = result
         result = await asyncio.to_thread(_run, plugin["type"], command, pod, json.dumps(config).encode())

@@ -1,7 +1,7 @@
 """Starting programs inside devices, keeping them alive, and reading what they said.
 
-What dies by itself is started again a second later, as an init system would; `deaths` tells. Nothing here stops a
-program: all end with the lab's process namespace.
+What dies by itself is started again a second later, as an init system would; until then it is `down`. Nothing here
+stops a program that works: all end with the lab's process namespace.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Program:
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
-    ready: Callable[[], Awaitable[bool]] | None = None
-    """Asked until it says yes, after every start; None: ready once started."""
+    signs: Sequence[Path] = ()
+    """Files that it makes when it is ready; those of an earlier life are removed first."""
     after: Callable[[], Awaitable[None]] | None = None
     """Run when ready, after every start."""
     starts: int = 0
@@ -50,9 +50,8 @@ class Programs:
 
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
         self._tasks = tasks
-        self.running: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
-        self.deaths: dict[tuple[str, str], int] = {}
-        """How often each ended by itself."""
+        self.down: set[tuple[str, str]] = set()
+        """Device and name of every program that ended by itself and is not ready again."""
 
     async def start(self, program: Program) -> None:
         """Start the program and return when it is ready. TransientError quotes its log if it never is."""
@@ -61,12 +60,16 @@ class Programs:
 
     async def _start(self, program: Program) -> subprocess.Popen[bytes]:
         program.starts += 1
+        for sign in program.signs:
+            sign.unlink(missing_ok=True)
         process = spawn(program)
-        self.running[program.device, program.name] = process
         deadline = time.monotonic() + PATIENCE
-        while program.ready and not await program.ready():
+        while not all(sign.exists() for sign in program.signs):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise TransientError(_failure(program, process), code="lab-program")
+                failure = _failure(program, process)
+                process.kill()
+                process.wait()
+                raise TransientError(failure, code="lab-program")
             await asyncio.sleep(_POLL)
         if program.after:
             await program.after()
@@ -75,14 +78,17 @@ class Programs:
     async def _keep(self, program: Program, process: subprocess.Popen[bytes]) -> None:
         while True:
             await ended(process)
-            key = (program.device, program.name)
-            self.deaths[key] = self.deaths.get(key, 0) + 1
-            del self.running[key]
+            self.down.add((program.device, program.name))
+            process = await self._start_again(program)
+            self.down.discard((program.device, program.name))
+
+    async def _start_again(self, program: Program) -> subprocess.Popen[bytes]:
+        while True:
             await asyncio.sleep(AGAIN)
             try:
-                process = await self._start(program)
+                return await self._start(program)
             except TransientError:
-                continue  # counted again; its log and `status` tell
+                continue  # its log says why; the lab's state stays `degraded`
 
 
 def spawn(program: Program) -> subprocess.Popen[bytes]:

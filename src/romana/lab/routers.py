@@ -43,16 +43,12 @@ async def start_router(programs: Programs, device: str, config: str) -> None:
 def _daemon(device: str, daemon: str, *sockets: str) -> Program:
     name = instance(device)
     argv = [str(DAEMONS / daemon), "-N", name, "-P", "0", "--log", "stdout", "--log-level", "informational"]
-    places = [_RUN / name / socket for socket in sockets]
-
-    async def ready() -> bool:
-        return all(place.exists() for place in places)
 
     async def configure() -> None:
         if daemon == "bgpd" or program.starts > 1:
             await output(["vtysh", "-N", name, "-b"])
 
-    program = Program(device, daemon, argv, ready=ready, after=configure)
+    program = Program(device, daemon, argv, signs=[_RUN / name / s for s in sockets], after=configure)
     return program
 
 

@@ -152,4 +152,4 @@ class Lab:
     def state(self) -> str:
         if not self.ready:
             return "starting"
-        return "degraded" if self.cut or self.programs.deaths else "running"
+        return "degraded" if self.cut or self.programs.down else "running"

@@ -97,7 +97,7 @@ def list_() -> None:
 @lab.command("status", cls=Command, store=False)
 @named
 def status(name: str | None) -> None:
-    """Show a lab: its devices and pods. `degraded` while a link is cut or after a program died.
+    """Show a lab: its devices and pods. `degraded` while a link is cut or a program is dead.
 
     \b
         romana lab status
