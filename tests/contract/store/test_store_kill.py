@@ -16,7 +16,6 @@ from store_harness import values
 from romana.edges.sqlite import open_sqlite
 from romana.ports.store import Batch, Store
 
-KILLS = 200
 LAST = "zzz"
 
 
@@ -46,14 +45,15 @@ class Witness:
 
 
 @pytest.mark.slow
-async def test_killed_writers_lose_nothing_they_were_told_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [200, pytest.param(5000, marks=pytest.mark.soak)])
+async def test_killed_writers_lose_nothing_they_were_told_is_kept(tmp_path: Path, kills: int) -> None:
     path, seed = tmp_path / "store.db", random.randrange(1 << 30)
     print("seed", seed)
     store = open_sqlite(path)
     witness = Witness(store)
     following = asyncio.create_task(witness.follow())
     program = await asyncio.create_subprocess_exec(
-        sys.executable, store_writers.__file__, path, str(KILLS), str(seed), stdout=asyncio.subprocess.PIPE
+        sys.executable, store_writers.__file__, path, str(kills), str(seed), stdout=asyncio.subprocess.PIPE
     )
     said, _ = await program.communicate()
     assert program.returncode == 0
@@ -67,7 +67,7 @@ async def test_killed_writers_lose_nothing_they_were_told_is_kept(tmp_path: Path
     _check_acknowledged(said.decode().splitlines(), witness.batches)
     _check_whole(witness.batches)
     _check_file(path)
-    assert len(said.splitlines()) > KILLS
+    assert len(said.splitlines()) > kills
 
 
 def _check_acknowledged(lines: Iterable[str], batches: list[Batch]) -> None:
