@@ -27,10 +27,17 @@ class CarvedNetwork:
     carving: Carving = field(default_factory=dict)
     draining: frozenset[GroupPath] = frozenset()
     """Groups no longer in the document that still hold addresses: no new blocks. "" drains the network."""
+    closing: frozenset[GroupPath] = frozenset()
+    """Those of `draining` that an apply under way has closed. Nobody has said that they should be emptied."""
 
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @property
+    def emptying(self) -> frozenset[GroupPath]:
+        """What somebody has said should be emptied."""
+        return self.draining - self.closing
 
 
 @dataclass(frozen=True, slots=True)

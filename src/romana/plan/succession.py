@@ -46,7 +46,7 @@ def succeed(snapshot: Snapshot, document: Document, usage: Usage, *, drain: bool
             networks.append(_carved(known, spec, root, _with_leaves(root, known.root, kept), problems))
     continued = {n.id for n in old.values()}
     leaving = [n for n in before.networks if n.id not in continued and _stays(n, usage, drain=drain)]
-    networks += [replace(n, draining=n.draining | {ROOT}) for n in leaving]
+    networks += [replace(n, draining=n.emptying | {ROOT}, closing=frozenset()) for n in leaving]
     linked = replace(document, links=(*document.links, *_kept_links(before, document, networks)))
     layout = Layout(linked, tuple(networks))
     return Succession(layout, tuple(_in_the_way(networks, leaving)), tuple(problems))
@@ -80,9 +80,16 @@ def closing(before: Layout, after: Layout) -> Layout | None:
     for old in before.networks:
         new = after.by_id(old.id)
         gone = {ROOT, *old.carving} if new is None else old.carving.keys() - new.carving.keys()
-        networks.append(replace(old, draining=old.draining | gone))
+        closing = (old.closing | gone) - old.emptying
+        networks.append(replace(old, draining=old.draining | gone, closing=closing))
     closed = replace(before, networks=tuple(networks))
     return closed if closed != before else None
+
+
+def reopened(layout: Layout) -> Layout:
+    """Return the layout as it was before `closing`, whoever has closed what."""
+    networks = (replace(n, draining=n.emptying, closing=frozenset()) for n in layout.networks)
+    return replace(layout, networks=tuple(networks))
 
 
 def _match(layout: Layout, document: Document) -> dict[str, CarvedNetwork]:
@@ -162,14 +169,14 @@ def _kept_leaves(
 def _to_empty(network: CarvedNetwork, leaf: GroupPath, usage: Usage, *, drain: bool) -> bool:
     at = network.id, leaf
     if at in usage.live:
-        return drain or leaf in network.draining or ROOT in network.draining
+        return drain or bool(network.emptying & {leaf, ROOT})
     return at in usage.owned
 
 
 def _stays(network: CarvedNetwork, usage: Usage, *, drain: bool) -> bool:
     """Whether a network that is missing from the document must be emptied before it goes."""
     if any(where == network.id for where, _ in usage.live):
-        return drain or ROOT in network.draining
+        return drain or ROOT in network.emptying
     return any(where == network.id for where, _ in usage.owned)
 
 

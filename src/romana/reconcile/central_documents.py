@@ -1,6 +1,7 @@
 """Putting a document in force: the plan's swaps, in the plan's order, at the revisions it was planned on.
 
     prelude: what goes is closed, the plan made again ─► idle blocks closed ─► extents ─► layout ─► hosts
+                └─ it cannot be done after all: opened again
 
 Until the layout is swapped the old document is in force, and what was done before holds nothing live: closed
 groups and extents take no claims, closed blocks are empty. From then on the new one is, and only host
@@ -10,12 +11,15 @@ stop anywhere; the same document applied again does the rest.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from romana.model.errors import RomanaError
 from romana.model.layout import Layout, NetworkId
 from romana.model.topology import Document, GroupPath
 from romana.plan.changes import TopologyPlan, plan_document
 from romana.plan.rehost import moved
+from romana.plan.succession import reopened
 from romana.ports.store import Store, SwapLost
 from romana.reconcile.central_swaps import Means, Seen, put_block, put_extent, retried, see
 from romana.wire.records import LAYOUT_KEY, encode_host, encode_layout, host_key
@@ -30,7 +34,12 @@ async def apply_document(
     """
     apply = _Apply(store, document, drain=drain)
     means = means or Means()
-    await retried(means, apply.put_in_force)
+    try:
+        await retried(means, apply.put_in_force)
+    except RomanaError:
+        with suppress(RomanaError):
+            await apply.open_again()
+        raise
     await retried(means, apply.settle_hosts)
     assert apply.done is not None
     return apply.done
@@ -42,7 +51,7 @@ class _Closed:
 
     promised: TopologyPlan
     """What it was the prelude to."""
-    before: Layout
+    layout: Layout
     revision: int
 
 
@@ -76,7 +85,7 @@ class _Apply:
         """Swap the prelude in, and remember what it closed for whom."""
         assert planned.prelude is not None
         revision = await self._put_layout(planned.prelude, seen.revision(LAYOUT_KEY))
-        self._closed = _Closed(planned, seen.snapshot.layout, revision)
+        self._closed = _Closed(planned, planned.prelude, revision)
 
     async def _plan(self) -> tuple[Seen, TopologyPlan]:
         """Plan on a fresh read. Was somebody quicker to use what the prelude closed, it is opened again.
@@ -87,10 +96,16 @@ class _Apply:
         planned = plan_document(seen.snapshot, self._document, drain=self._drain)
         closed = self._closed if self.done is None else None
         if closed and (planned.refusals or _draining(planned) != _draining(closed.promised)):
-            self._closed = None
-            opened = await self._put_layout(closed.before, closed.revision)
+            opened = await self.open_again()
             raise SwapLost(LAYOUT_KEY, closed.revision, opened)
         return seen, planned
+
+    async def open_again(self) -> int:
+        """Take a prelude back that led to nothing. Returns the revision, 0 where there was none to take back."""
+        closed, self._closed = self._closed, None
+        if closed is None or self.done is not None:
+            return 0
+        return await self._put_layout(reopened(closed.layout), closed.revision)
 
     async def _put_layout(self, layout: Layout, expected: int) -> int:
         return await self._store.swap(LAYOUT_KEY, encode_layout(layout), expected)

@@ -78,6 +78,7 @@ class CarvedShape(Shape, frozen=True, kw_only=True):
     """The tree, where no topology of the document holds it."""
     carving: dict[str, list[str]] = msgspec.field(default_factory=dict)
     draining: list[str] = msgspec.field(default_factory=list)
+    closing: list[str] = msgspec.field(default_factory=list)
 
 
 class LayoutRecord(Framed, frozen=True, kw_only=True):
@@ -136,6 +137,7 @@ def _carved(network: CarvedNetwork, document: Document) -> CarvedShape:
         root=group_shape(network.root) if network.root is not None and tree is None else None,
         carving={path: texts(prefixes) for path, prefixes in network.carving.items()},
         draining=sorted(network.draining),
+        closing=sorted(network.closing),
     )
 
 
@@ -154,6 +156,7 @@ def _to_carved(shape: CarvedShape, document: Document) -> CarvedNetwork:
         root,
         {GroupPath(path): prefixes_of(texts) for path, texts in shape.carving.items()},
         frozenset(GroupPath(path) for path in shape.draining),
+        frozenset(GroupPath(path) for path in shape.closing),
     )
 
 
