@@ -67,14 +67,6 @@ async def test_a_name_or_any_of_its_addresses_releases_all_of_it(which: str) -> 
 
 
 @virtual
-async def test_a_name_that_looks_like_an_address_is_a_name_first() -> None:
-    store = await racks()
-    await allocate(store, "a", "n1")
-    await allocate(store, "10.1.0.0", "n1")
-    assert await release(store, "10.1.0.0") == ["10.1.0.1", "fd00:1::1"]
-
-
-@virtual
 async def test_a_held_name_is_told_with_its_place() -> None:
     store = await racks()
     await allocate(store, "a", "n1")
