@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from romana.model.block import Block, Claim, Extent, Holding
 from romana.model.host import Host, HostName
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
+from romana.model.topology import GroupPath
 from romana.net.prefix import Prefix
 
 BlockKey = tuple[NetworkId, Prefix]
@@ -41,10 +42,19 @@ class Snapshot:
         """The block as its writer last said; empty where no record of this epoch exists; None if unowned."""
         if claim.owner is None:
             return None
+        group = self.group_of(extent, claim)
         mirror = self.mirrors.get((extent.network, claim.prefix))
-        if mirror is not None and mirror.epoch == claim.epoch:
-            return mirror
-        return Block(extent.network, claim.prefix, extent.group, claim.owner, claim.writer, claim.epoch)
+        if mirror is None or mirror.epoch != claim.epoch:
+            return Block(extent.network, claim.prefix, group, claim.owner, claim.writer, claim.epoch)
+        return mirror if mirror.group == group else replace(mirror, group=group)
+
+    def group_of(self, extent: Extent, claim: Claim) -> GroupPath:
+        """The group that a listed block is in now: its host's. A record names the one where it was written.
+
+        The extent's where nobody owns the block; one that spans several groups bears what is above them.
+        """
+        host = self.hosts.get(claim.owner.host) if claim.owner else None
+        return host.groups.get(extent.network, extent.group) if host else extent.group
 
     def blocks(self, network: NetworkId | None = None, host: HostName | None = None) -> Iterator[Block]:
         """Yield the blocks that have an owner, in order of address."""

@@ -57,6 +57,8 @@ def _at_home(snapshot: Snapshot) -> Iterator[Problem]:
             yield Problem(
                 where, f"of host {host.name} is outside the prefixes of its group {group or network.name}"
             )
+        elif block.group != host.groups[network.id]:
+            yield Problem(where, f"says group {block.group}, its host lives in {host.groups[network.id]}")
         if block.closed and block.holdings:
             yield Problem(where, f"is closed and holds {len(block.holdings)} addresses")
 

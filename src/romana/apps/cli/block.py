@@ -49,7 +49,7 @@ def list_(host: str | None, network: str | None, group: str | None) -> None:
         (extent, claim)
         for extent, claim in now.claims(wanted)
         if (host is None or (claim.owner is not None and claim.owner.host == host))
-        and (group is None or within(extent.group, GroupPath(group)))
+        and (group is None or within(now.group_of(extent, claim), GroupPath(group)))
     ]
     found.sort(key=lambda pair: (order.get(pair[0].network, len(order)), pair[1].prefix))
     rows = [views.block(now, *pair) for pair in found]

@@ -65,7 +65,7 @@ def block(snapshot: Snapshot, extent: Extent, claim: Claim) -> View:
     return {
         "prefix": str(claim.prefix),
         "network": network_name(snapshot, extent.network),
-        "group": extent.group,
+        "group": snapshot.group_of(extent, claim),
         "host": owner.host if owner else "",
         "tenant": owner.tenant if owner else "",
         "segment": owner.segment if owner else "",
