@@ -102,6 +102,16 @@ CASES = [
     ("host add n9 --address 192.168.0.9 --label broken", 2, "bad-label"),
     ("host add n9 --address 192.168.0.9 --label =x", 2, "bad-label"),
     ("host add n1 --address 192.168.0.9", 4, None),
+    ("host add a/b --address 192.168.0.9", 2, "bad-host"),
+    ("host add 'a\nb' --address 192.168.0.9", 2, "bad-host"),
+    ("host add ' ' --address 192.168.0.9", 2, "bad-host"),
+    ("host add '' --address 192.168.0.9", 2, "bad-host"),
+    ("host add n9 --address ''", 2, "bad-host"),
+    ("host add n9 --address 192.168.0.9,192.168.0.9", 2, "bad-host"),
+    ("host add n9 --address 0.0.0.0", 2, "bad-host"),
+    ("host add n9 --address 255.255.255.255", 2, "bad-host"),
+    ("host add n9 --address 224.0.0.1", 2, "bad-host"),
+    ("host add n9 --address ff02::1", 2, "bad-host"),
     ("host label n1 -- -", 2, "bad-label"),
     ("host label n1 word", 2, "bad-label"),
     ("network show nothing", 2, "unknown-network"),
@@ -118,6 +128,10 @@ CASES = [
     ("address allocate a", 2, "usage"),
     ("address allocate a --host nobody", 2, "unknown-host"),
     ("address allocate a --host n1 --network nothing", 2, "unknown-network"),
+    ("address allocate '' --host n1", 2, "bad-name"),
+    ("address allocate 'a\tb' --host n1", 2, "bad-name"),
+    ("address allocate 10.9.0.200 --host n1", 2, "bad-name"),
+    ("address allocate fd00::1 --host n1", 2, "bad-name"),
     ("address reserve 10.9.0.1/24", 2, "bad-prefix"),
     ("address reserve 10.9.0.1", 2, "bad-prefix"),
     ("address reserve x/24", 2, "bad-prefix"),
@@ -155,6 +169,31 @@ def test_a_wrong_command_says_what_is_wrong(
     done = flat(*args[:at], "-o", "json", *args[at:])
     assert done.status == status
     assert code in (None, done.error["code"])
+
+
+HOSTS = [
+    *((name, "192.168.0.9") for name in ("a/b", " ", "n9 ")),
+    *(("n9", address) for address in ("0.0.0.0", "ff02::1")),
+]
+
+
+@pytest.mark.parametrize(("name", "address"), HOSTS)
+def test_documents_refuse_the_hosts_that_the_command_line_refuses(
+    romana: Romana, name: str, address: str
+) -> None:
+    text = FLAT.replace("{name: n1, address: 192.168.0.1}", f"{{name: '{name}', address: '{address}'}}")
+    done = romana("topology", "validate", "-", stdin=text)
+    assert (done.status, done.out) == (2, "")
+
+
+def test_one_code_has_one_sentence_wherever_it_is_raised(flat: Romana) -> None:
+    for unknown in (
+        ["host show nobody", "host remove nobody", "host label nobody a=b", "address allocate a --host nobody"],
+        ["network show nothing", "address allocate a --host n1 --network nothing", "block list --network nothing"],
+        ["address show nobody", "address release nobody"],
+        ["address show 10.9.0.9", "address release 10.9.0.9"],
+    ):  # fmt: skip
+        assert len({flat(*command.split()).err for command in unknown}) == 1
 
 
 def test_near_names_are_offered(flat: Romana) -> None:

@@ -153,7 +153,7 @@ def test_who_gets_no_block_is_told_why():
     with pytest.raises(PlanError, match="host n1 is in no group of network pods") as error:
         take(dc, "n1")
     assert error.value.code == "not-in-network"
-    with pytest.raises(ConfigError, match="there is no host nobody"):
+    with pytest.raises(ConfigError, match="there is no host 'nobody'"):
         take(dc, "nobody")
 
 

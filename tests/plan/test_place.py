@@ -102,7 +102,7 @@ def test_joining_says_what_is_wrong():
     assert error.value.code == "host-address-taken"
     with pytest.raises(PlanError, match="no network has a group for host n3: pods: a: needs zone=a"):
         dc.join("n3", "192.168.0.3")
-    with pytest.raises(ConfigError, match="needs a name and an address"):
+    with pytest.raises(ConfigError, match="'n4': a host has at least one address"):
         join(dc.snapshot, "n4", [], {})
     with pytest.raises(PlanError, match="no network has a topology; apply one first"):
         DataCentre().join("n1", "192.168.0.1")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from romana.model.names import host_address_fault, host_name_fault
 from romana.model.topology import (
     Announce,
     BlockOwner,
@@ -87,9 +88,12 @@ def networks(draw: st.DrawFn, number: int, name: str) -> Network:
     )
 
 
+usable = (addresses(4) | addresses(6)).filter(lambda address: not host_address_fault(address))
+
+
 @st.composite
 def hosts(draw: st.DrawFn, name: str) -> ListedHost:
-    own = draw(st.lists(addresses(4) | addresses(6), min_size=1, max_size=3, unique=True))
+    own = draw(st.lists(usable, min_size=1, max_size=3, unique=True))
     links = dict(zip(draw(st.lists(filled, min_size=3, max_size=3, unique=True)), own, strict=False))
     by_link = draw(st.booleans())
     return ListedHost(name, tuple(own), draw(labels), links if by_link else {})
@@ -102,7 +106,7 @@ class Names:
         self.draw, self.used = draw, set()
 
     def fresh(self) -> str:
-        name = self.draw(names.filter(lambda name: name not in self.used))
+        name = self.draw(names.filter(lambda name: name not in self.used and not host_name_fault(name)))
         self.used.add(name)
         return name
 

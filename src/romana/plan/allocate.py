@@ -16,6 +16,7 @@ from romana.model.host import Host, HostName, HostState
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.snapshot import Snapshot
 from romana.model.topology import BlockOwner
+from romana.model.unknown import unknown
 from romana.net.prefix import Address, Prefix
 from romana.plan.place import misplaced
 
@@ -76,8 +77,7 @@ def networks_for(layout: Layout, tenant: str, asked: str | None = None) -> tuple
     PlanError `no-network`.
     """
     if asked is not None and layout.named(asked) is None:
-        known = ", ".join(n.name for n in layout.networks) or "none"
-        raise ConfigError(f"there is no network {asked}; known: {known}", code="unknown-network")
+        raise unknown("network", asked, (n.name for n in layout.networks), code="unknown-network")
     live = [n for n in layout.networks if "" not in n.draining and asked in (None, n.name)]
     own = [n for n in live if tenant in n.spec.tenants]
     found = (*own, *(n for n in live if not n.spec.tenants))
@@ -118,7 +118,7 @@ def allocate(
     """
     host = view.hosts.get(request.host)
     if host is None:
-        raise ConfigError(f"there is no host {request.host}; add it first", code="unknown-host")
+        raise unknown("host", request.host, view.hosts, code="unknown-host")
     if held := [h for b in own for h in b.holdings.values() if h.name == request.name]:
         return Granted(tuple(sorted(held, key=lambda h: h.address.key)))
     problems = []

@@ -24,6 +24,7 @@ from romana.model.host import Host, HostName
 from romana.model.layout import Layout
 from romana.model.snapshot import Snapshot
 from romana.model.topology import ROOT, Document, GroupPath
+from romana.model.unknown import unknown
 from romana.plan.carve import grow
 from romana.plan.differences import Change, differences
 from romana.plan.regroup import regroup
@@ -105,9 +106,9 @@ def plan_growth(snapshot: Snapshot, name: str, path: GroupPath) -> TopologyPlan:
     """
     network = snapshot.layout.named(name)
     if network is None:
-        raise ConfigError(f"there is no network {name!r}", code="unknown-network")
+        raise unknown("network", name, (n.name for n in snapshot.layout.networks), code="unknown-network")
     if network.root is None or path not in network.carving:
-        raise ConfigError(f"network {name} has no group {path!r}", code="unknown-group")
+        raise unknown("group", path, network.carving, code="unknown-group")
     if network.draining & {ROOT, path}:
         raise PlanError(f"group {path} of network {name} is being emptied", code="draining")
     carving, refused = network.carving, []

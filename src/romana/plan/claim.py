@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from romana.model.block import Block, Claim, Extent, Owner, Writer
-from romana.model.errors import ConfigError, PlanError, StaleError
+from romana.model.errors import PlanError, StaleError
 from romana.model.host import Host, HostName, HostState
 from romana.model.layout import CarvedNetwork
 from romana.model.snapshot import Snapshot
 from romana.model.topology import Placement, Site
+from romana.model.unknown import unknown
 from romana.net.prefix import Prefix
 from romana.plan.ground import Ground, ground_of, host_ground, own_extents
 from romana.plan.place import misplaced, site_of
@@ -111,7 +112,7 @@ def may_claim(snapshot: Snapshot, network: CarvedNetwork, host: HostName) -> Pla
 def _claimant(snapshot: Snapshot, network: CarvedNetwork, name: HostName) -> tuple[Host, Site]:
     host = snapshot.hosts.get(name)
     if host is None:
-        raise ConfigError(f"there is no host {name}; add it first", code="unknown-host")
+        raise unknown("host", name, snapshot.hosts, code="unknown-host")
     path = host.groups.get(network.id)
     site = site_of(network, path) if path is not None else None
     if path is None or site is None:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from romana.model.errors import ConfigError, PlanError, Problem, StaleError
+from romana.model.errors import PlanError, Problem, StaleError
 from romana.model.host import Host, HostName, HostState
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
+from romana.model.names import check_host
 from romana.model.snapshot import Snapshot
 from romana.model.topology import ROOT, Group, GroupPath, ListedHost, Site, site_at, sites
 from romana.net.prefix import Address
@@ -101,13 +102,10 @@ def resolve_hosts(layout: Layout, records: Mapping[HostName, Host]) -> dict[Host
 def join(snapshot: Snapshot, name: str, addresses: Sequence[Address], labels: Mapping[str, str]) -> Host:
     """Return the record of a new host, in every network that has a fitting group.
 
-    ConfigError for a host without name or address, StaleError `host-exists` and `host-address-taken`,
+    ConfigError `bad-host` for what no document could list, StaleError `host-exists` and `host-address-taken`,
     PlanError `no-group` where no network takes it.
     """
-    if not name or not addresses:
-        raise ConfigError(
-            f"a host needs a name and an address, not {name!r} with {len(addresses)}", code="bad-host"
-        )
+    check_host(name, addresses)
     _refuse_known(snapshot, name, addresses)
     host = Host(HostName(name), tuple(addresses), dict(labels))
     groups, problems = _places(snapshot.layout, partial(counts_of, snapshot.hosts), host)

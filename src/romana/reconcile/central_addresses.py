@@ -15,27 +15,30 @@ from romana.model.block import Block, Holding
 from romana.model.errors import ConfigError, PlanError, RomanaError, TransientError
 from romana.model.host import HostName, HostState
 from romana.model.layout import NetworkId
-from romana.model.snapshot import BlockKey
+from romana.model.names import check_holder
+from romana.model.snapshot import BlockKey, Snapshot
+from romana.model.unknown import unheld
 from romana.net.prefix import Address, PrefixError
 from romana.plan import allocate as plan
 from romana.plan.allocate import find_holding
 from romana.plan.rehost import moved
 from romana.ports.store import Store
-from romana.reconcile.central_blocks import finish_yields, give_back, own_blocks, take_block
+from romana.reconcile.central_blocks import finish_yields, give_back, move_host, own_blocks, take_block
 from romana.reconcile.central_names import Held, Turn, agent_writes, guard_of
 from romana.reconcile.central_requests import allocate_by_agent, release_by_agent
 from romana.reconcile.central_swaps import Means, Seen, put_block, retried, see
-from romana.wire.records import NameGuard, encode_host, host_key, name_key
+from romana.wire.records import NameGuard, name_key
 
 
 async def allocate(store: Store, request: plan.Request, *, means: Means | None = None) -> tuple[Holding, ...]:
     """Return the addresses that the request's name holds from now on, one of each family of its network.
 
-    On a host whose agent runs, the agent carries it out. StaleError `name-held`; ConfigError
+    On a host whose agent runs, the agent carries it out. StaleError `name-held`; ConfigError `bad-name`,
     `unknown-host`, `unknown-network`; PlanError `no-network`, `not-in-network`, `no-free-address`, `draining`.
     TransientError leaves open whether it was done: asked again, `name-held` tells.
     """
     means = means or Means()
+    check_holder(request.name)
     seen = await see(store)
     host = seen.snapshot.hosts.get(request.host)
     if host is not None and host.agent is not None:
@@ -97,8 +100,7 @@ class _Allocation:
         better = next((h for h in moved(seen.snapshot) if h.name == host.name), None)
         if better is None:
             return False
-        key = host_key(host.name)
-        await self._store.swap(key, encode_host(better), seen.revision(key))
+        await move_host(self._store, seen, better)
         return True
 
     async def _claim(self, seen: Seen, need: plan.NeedBlock) -> None:
@@ -148,7 +150,7 @@ async def release(store: Store, name_or_ip: str, *, means: Means | None = None) 
     await retried(means, take)
     await retried(means, give_up_blocks)
     if not gone:
-        raise _unknown(name_or_ip)
+        raise _unheld((await see(store)).snapshot, name_or_ip)
     return tuple(sorted(gone.values(), key=lambda holding: holding.address.key))
 
 
@@ -169,13 +171,11 @@ def _name(seen: Seen, name_or_ip: str) -> str:
     try:
         held = find_holding(seen.snapshot, Address.parse(name_or_ip))
     except PrefixError:
-        raise _unknown(name_or_ip) from None
+        held = ()
     if not held:
-        raise _unknown(name_or_ip)
+        raise _unheld(seen.snapshot, name_or_ip)
     return held[0][1].name
 
 
-def _unknown(name_or_ip: str) -> ConfigError:
-    return ConfigError(
-        f"nobody holds {name_or_ip}; romana address list shows who holds what", code="unknown-address"
-    )
+def _unheld(snapshot: Snapshot, name_or_ip: str) -> ConfigError:
+    return unheld(name_or_ip, sorted({holding.name for _, holding in snapshot.holdings()}))

@@ -19,12 +19,14 @@ from romana.model.block import Holding
 from romana.model.errors import ConfigError, PlanError, Problem, StaleError
 from romana.model.host import Host, HostName, HostState
 from romana.model.snapshot import Snapshot
+from romana.model.unknown import unknown
 from romana.net.prefix import Address
 from romana.plan.claim import yield_block
 from romana.plan.place import join, missing_groups
+from romana.plan.rehost import moved
 from romana.ports.store import Store, SwapLost
 from romana.reconcile.central_addresses import release
-from romana.reconcile.central_blocks import blocks_of
+from romana.reconcile.central_blocks import blocks_of, move_host
 from romana.reconcile.central_names import agent_writes
 from romana.reconcile.central_swaps import (
     Means,
@@ -79,11 +81,12 @@ async def label_host(
 ) -> Host:
     """Return the host with labels set (text) and removed (None). ConfigError `unknown-host`.
 
-    It joins networks that now have a group for it. Where its labels no longer fit its group it stays there,
-    `misplaced`, with what it holds: that moves nobody's address.
+    It joins networks that now have a group for it. Where its labels no longer fit its group it moves to one that
+    fits, if it holds no address; else it stays there, `misplaced`, with what it holds.
     """
+    means = means or Means()
 
-    async def attempt() -> Host:
+    async def attempt() -> None:
         seen = await see(store)
         host = _known(seen.snapshot, name)
         wanted = {**host.labels, **changes}
@@ -91,9 +94,18 @@ async def label_host(
         host = replace(host, labels=labels)
         more = missing_groups(seen.snapshot.layout, seen.snapshot.hosts, host)
         await _put_host(store, seen, replace(host, groups={**host.groups, **more}))
+
+    async def settle() -> Host:
+        seen = await see(store)
+        host = _known(seen.snapshot, name)
+        better = next((h for h in moved(seen.snapshot) if h.name == name), None)
+        if better is None or better.groups.keys() < host.groups.keys():
+            return host
+        await move_host(store, seen, better)
         return _known(await read_snapshot(store), name)
 
-    return await retried(means or Means(), attempt)
+    await retried(means, attempt)
+    return await retried(means, settle)
 
 
 async def remove_host(  # `release` is the door's word, and hides the function of that name here only
@@ -173,9 +185,7 @@ def _has_addresses(name: HostName, held: Sequence[Holding]) -> PlanError:
 def _known(snapshot: Snapshot, name: str) -> Host:
     host = snapshot.hosts.get(HostName(name))
     if host is None:
-        raise ConfigError(
-            f"there is no host {name}; romana host list shows those there are", code="unknown-host"
-        )
+        raise unknown("host", name, snapshot.hosts, code="unknown-host")
     return host
 
 

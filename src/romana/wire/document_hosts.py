@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from romana.model.names import host_address_fault, host_name_fault
 from romana.model.topology import ListedHost
 from romana.net.prefix import Address
 from romana.wire.document_node import Fields, Node, shown
@@ -30,12 +31,27 @@ def read_host(node: Node) -> ListedHost | None:
         return None
     if old and fields.values.get("groups"):
         node.refuse("has both an address, as a host, and groups; remove one of them")
-    name = fields.required("name", Node.name)
+    name = fields.required("name", _name)
     addresses, links = _addresses(fields)
     labels: dict[str, str] = {}
     for key in ("assignment", "tags", "labels") if old else ("labels",):
         labels |= fields.get(key, Node.labels) or {}
     return ListedHost(name, addresses, labels, links) if name and addresses else None
+
+
+def _name(node: Node) -> str | None:
+    name = node.name()
+    if name and (fault := host_name_fault(name)):
+        node.refuse(f"{shown(name)} {fault}; write another name")
+        return None
+    return name
+
+
+def _address(node: Node) -> Address | None:
+    address = node.address()
+    if address is not None and (fault := host_address_fault(address)):
+        node.refuse(f"{address} {fault}; a host needs one of its own")
+    return address
 
 
 def _addresses(fields: Fields) -> tuple[tuple[Address, ...], Mapping[str, Address]]:
@@ -49,15 +65,15 @@ def _addresses(fields: Fields) -> tuple[tuple[Address, ...], Mapping[str, Addres
     if node is None:
         return (), {}
     if given[0] != "addresses":
-        address = node.address()
+        address = _address(node)
         return (() if address is None else (address,)), {}
     links: dict[str, Address] = {}
     if isinstance(node.value, dict):
-        read = {link: item.address() for link, item in node.pairs().items()}
+        read = {link: _address(item) for link, item in node.pairs().items()}
         links = {link: address for link, address in read.items() if address is not None}
         found = list(links.values())
     else:
-        found = [address for item in node.items() if (address := item.address()) is not None]
+        found = [address for item in node.items() if (address := _address(item)) is not None]
     if not node.value:
         node.refuse("is empty; a host has at least one address")
     for address in {a for a in found if found.count(a) > 1} if len(set(found)) < len(found) else ():

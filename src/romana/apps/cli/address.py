@@ -6,11 +6,12 @@ import click
 
 from romana.apps.cli import arguments, suggest, views
 from romana.apps.cli.framework import Group
-from romana.apps.cli.lookup import find_host, find_network, unknown
+from romana.apps.cli.lookup import find_host, find_network
 from romana.apps.cli.output import columns, fields, show
 from romana.apps.cli.session import on_store, snapshot
 from romana.model.host import HostName
 from romana.model.snapshot import Snapshot
+from romana.model.unknown import unheld
 from romana.plan.allocate import Request
 from romana.reconcile import central
 
@@ -142,13 +143,15 @@ def unreserve(prefix: str) -> None:
 
 
 def _find(now: Snapshot, name_or_ip: str) -> views.Held:
-    """Return what the name holds or who holds the address. ConfigError `unknown-address`."""
-    wanted = arguments.address(name_or_ip)
+    """Return what the name holds, else who holds the address, as `release` does. ConfigError `unknown-address`."""
     items = [*views.held(now)]
-    for item in items:
-        if name_or_ip == item.name or wanted in [holding.address for _, holding in item.parts]:
-            return item
-    raise unknown("address", name_or_ip, (item.name for item in items), code="unknown-address")
+    named = (item for item in items if item.name == name_or_ip)
+    wanted = arguments.address(name_or_ip)
+    holders = (item for item in items if wanted in [holding.address for _, holding in item.parts])
+    item = next(named, None) or next(holders, None)
+    if item is None:
+        raise unheld(name_or_ip, sorted({item.name for item in items}))
+    return item
 
 
 def _show(now: Snapshot, name_or_ip: str) -> None:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 from romana.apps.cli.tree import Branch, branches
-from romana.model.errors import ConfigError
 from romana.model.host import Host, HostName
 from romana.model.layout import CarvedNetwork
 from romana.model.snapshot import Snapshot
 from romana.model.topology import GroupPath
-
-SHOWN = 5
-"""Names that an error lists where none comes near."""
+from romana.model.unknown import unknown
 
 
 def find_network(snapshot: Snapshot, name: str) -> CarvedNetwork:
@@ -43,16 +37,3 @@ def find_group(snapshot: Snapshot, path: str, network: str | None) -> list[tuple
         paths = dict.fromkeys(branch.path for _, branch in known)
         raise unknown("group", path, paths, code="unknown-group")
     return found
-
-
-def unknown(kind: str, name: str, known: Iterable[str], *, code: str) -> ConfigError:
-    """Return the error for a name that nothing bears, with the nearest that something does."""
-    names = [*known]
-    match get_close_matches(name, names, n=3, cutoff=0.5):
-        case [] if len(names) > SHOWN:
-            hint = f"; known: {', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"
-        case []:
-            hint = f"; known: {', '.join(names)}" if names else f"; there is no {kind} yet"
-        case near:
-            hint = f"; did you mean {' or '.join(map(repr, near))}?"
-    return ConfigError(f"there is no {kind} {name!r}{hint}", code=code)
