@@ -73,7 +73,7 @@ class Draft:
         if not self.routed:
             return Document(tuple(self.networks.values()), trees)
         spines = (Device("spine-1"), Device("spine-2"))
-        routers = [r.name for t in trees for g in t.root.groups for r in g.routers]
+        routers = [r.name for t in trees for g in (t.root, *t.root.groups) for r in g.routers]
         links = tuple((router, spine.name) for router in routers for spine in spines)
         return Document(tuple(self.networks.values()), trees, spines, links)
 
@@ -87,8 +87,10 @@ class Draft:
                 Address.parse(f"fd02:{number}::{i:x}"),
                 asn=65000 + i,
             )
-            for i, g in enumerate(root.groups, 1)
+            for i, g in enumerate(root.groups or [replace(root, name="all")], 1)
         }
+        if not root.groups:
+            return replace(root, routers=(routers["all"],))
         return replace(root, groups=tuple(replace(g, routers=(routers[g.name],)) for g in root.groups))
 
     def tree_of(self, network: str) -> Tree | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from romana.model.block import Block, Claim, Extent
 from romana.model.host import Host, HostName
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.snapshot import Snapshot
@@ -27,7 +28,7 @@ def rehost(snapshot: Snapshot, layout: Layout, usage: Usage) -> Rehosting:
     """Return where every host lives under the layout.
 
     Listed hosts live where it lists them; what people changed of their labels stays changed. An added host stays
-    where it is while it owns blocks there; else, if its group is gone, draining or no longer fits, it moves to a
+    where it is while it holds addresses there; else, if its group is gone, draining or no longer fits, it moves to a
     group that fits, and it joins networks that are new to it.
     """
     was, now = _listings(snapshot.layout), _listings(layout)
@@ -55,7 +56,7 @@ def settle(
 ) -> dict[HostName, Host]:
     """Return the hosts with every added one in a group of each network that has one for it.
 
-    `owners` are the hosts that own blocks of a network: those do not move.
+    `owners` are the hosts that are in use in a network: those do not move.
     """
     settled = dict(hosts)
     trees = {n.id: (n, {s.path: s for s in sites(n.root)}) for n in layout.networks if n.root}
@@ -79,11 +80,22 @@ def moved(snapshot: Snapshot) -> tuple[Host, ...]:
     """Return the added hosts that should be recorded elsewhere than they are: level-triggered, safe to repeat.
 
     A host that was misplaced and has become empty moves; one that joined while a document was put in force
-    gets its groups in the networks that came with it.
+    gets its groups in the networks that came with it. What it leaves behind: `left_behind`.
     """
     usage = Usage.of(snapshot)
     after = settle(snapshot.layout, snapshot.hosts, usage.owners)
     return tuple(host for name, host in after.items() if host.groups != snapshot.hosts[name].groups)
+
+
+def left_behind(snapshot: Snapshot, host: Host) -> Iterator[tuple[Extent, Claim, Block]]:
+    """Yield the empty blocks that a host of `moved` owns where it lived: to be given up before it is recorded."""
+    before = snapshot.hosts[host.name]
+    for extent, claim in snapshot.claims():
+        if claim.owner is not None and claim.owner.host == host.name:
+            block = snapshot.block(extent, claim)
+            leaves = before.groups.get(extent.network) != host.groups.get(extent.network)
+            if leaves and block is not None:
+                yield extent, claim, block
 
 
 def _fits(host: Host, path: GroupPath, tree: tuple[CarvedNetwork, Mapping[GroupPath, Site]]) -> bool:

@@ -21,7 +21,7 @@ class Usage:
     owned: frozenset[tuple[NetworkId, GroupPath]]
     """Leaves in whose prefixes agents own blocks. An agent's word of what they hold comes seconds late."""
     owners: frozenset[tuple[NetworkId, HostName]]
-    """Hosts that own blocks of the network."""
+    """Hosts that hold addresses of the network, or own blocks of it of which an agent knows what they hold."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Usage:
@@ -29,7 +29,8 @@ class Usage:
         live, owned, owners = set(), set(), set()
         for block in snapshot.blocks():
             leaf = block.network, _leaf(tables.get(block.network), block.prefix, block.group)
-            owners.add((block.network, block.owner.host))
+            if block.holdings or block.writer is Writer.AGENT:
+                owners.add((block.network, block.owner.host))
             if block.holdings:
                 live.add(leaf)
             if block.writer is Writer.AGENT:

@@ -11,14 +11,15 @@ from dataclasses import replace
 from functools import reduce
 
 from romana.model.block import Block, Claim, Extent, Writer
-from romana.model.host import HostName
+from romana.model.host import Host, HostName
 from romana.model.snapshot import BlockKey, Snapshot
 from romana.plan.allocate import NeedBlock
 from romana.plan.claim import claim, first_block, yield_block
 from romana.plan.ground import overlapping
+from romana.plan.rehost import left_behind
 from romana.ports.store import Store, SwapLost
 from romana.reconcile.central_swaps import Seen, put_block, put_extent, see
-from romana.wire.records import extent_key
+from romana.wire.records import encode_host, extent_key, host_key
 
 
 def blocks_of(snapshot: Snapshot, host: HostName | None = None) -> Iterator[Block]:
@@ -90,6 +91,19 @@ async def give_back(store: Store, taken: Collection[BlockKey]) -> None:
         await finish_yields(store, await see(store))
     except SwapLost:
         return
+
+
+async def move_host(store: Store, seen: Seen, host: Host) -> None:
+    """Record a host where `moved` says that it lives; before that, give up what it leaves behind."""
+    extents: dict[BlockKey, Extent] = {}
+    for extent, made, block in left_behind(seen.snapshot, host):
+        if not block.closed:
+            await put_block(store, seen, replace(_block(seen.snapshot, extent, made), closed=True))
+        key = extent.network, extent.prefix
+        extents[key] = yield_block(extents.get(key, extent), made.prefix)
+    for extent in extents.values():
+        await put_extent(store, seen, extent)
+    await store.swap(host_key(host.name), encode_host(host), seen.revision(host_key(host.name)))
 
 
 def _given_up(snapshot: Snapshot, extent: Extent, made: Claim) -> bool:

@@ -21,6 +21,7 @@ from romana.plan.changes import TopologyPlan, plan_document
 from romana.plan.rehost import moved
 from romana.plan.succession import reopened
 from romana.ports.store import Store, SwapLost
+from romana.reconcile.central_blocks import move_host
 from romana.reconcile.central_swaps import Means, Seen, put_block, put_extent, retried, see
 from romana.wire.records import LAYOUT_KEY, encode_host, encode_layout, host_key
 
@@ -77,9 +78,8 @@ class _Apply:
 
     async def settle_hosts(self) -> None:
         """Give hosts that joined while the layout was swapped the groups that it brought them."""
-        seen = await see(self._store)
-        for host in moved(seen.snapshot):
-            await self._store.swap(host_key(host.name), encode_host(host), seen.revision(host_key(host.name)))
+        while hosts := moved((seen := await see(self._store)).snapshot):
+            await move_host(self._store, seen, hosts[0])
 
     async def _close(self, seen: Seen, planned: TopologyPlan) -> None:
         """Swap the prelude in, and remember what it closed for whom."""

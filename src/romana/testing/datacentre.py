@@ -24,7 +24,7 @@ from romana.plan.allocate import NeedBlock, Request, allocate, find_holding, rel
 from romana.plan.changes import TopologyPlan, plan_document
 from romana.plan.claim import claim, first_block, yield_block
 from romana.plan.place import join, resolve_hosts
-from romana.plan.rehost import moved
+from romana.plan.rehost import left_behind, moved
 
 
 class DataCentre:
@@ -93,6 +93,8 @@ class DataCentre:
     def move(self) -> None:
         """Record hosts where they should be now."""
         for host in moved(self.snapshot):
+            for _, _, block in [*left_behind(self.snapshot, host)]:
+                self.yield_(block)
             self.put_host(host)
 
     def allocate(
