@@ -20,7 +20,7 @@ def test_the_commands_of_the_design_are_there() -> None:
     nouns = {
         "topology": "validate plan apply show export",
         "network": "list show",
-        "group": "list show",
+        "group": "list show grow",
         "host": "add list show label remove",
         "block": "list",
         "address": "allocate release list show reserve unreserve",

@@ -38,6 +38,30 @@ def test_hosts_join_where_their_labels_fit(racks: Romana) -> None:
     assert racks("host", "show", "node-2", "-o", "json").json == hosts[1]
 
 
+def test_a_full_group_grows_into_what_was_added(romana: Romana) -> None:
+    tight = RACKS.replace("cidr: 10.112.0.0/16", "cidrs: [10.112.0.0/27]")
+    wide = tight.replace("10.112.0.0/27]", "10.112.0.0/27, 10.113.0.0/28]")
+    assert romana("topology", "apply", "-", stdin=tight).status == 0
+    romana("host", "add", "n1", "--address", "192.168.1.1", "--label", "rack=r1")
+    for number in range(16):
+        assert romana("address", "allocate", f"a{number}", "--host", "n1").status == 0
+    allocate = ("address", "allocate", "more", "--host", "n1")
+    grow = ("group", "grow", "pods", "rack-1")
+    assert (romana(*allocate).status, romana(*grow).status) == (3, 3)
+    assert romana("topology", "apply", "-", stdin=wide).status == 0
+    assert romana(*grow, "--dry-run", "-o", "json").json == {
+        "network": "pods",
+        "path": "rack-1",
+        "before": ["10.112.0.0/28"],
+        "after": ["10.112.0.0/28", "10.113.0.0/28"],
+    }
+    assert romana(*allocate).status == 3
+    assert romana(*grow).out == "group rack-1: 10.112.0.0/28 → 10.112.0.0/28, 10.113.0.0/28\n"
+    assert romana(*allocate).status == 0
+    assert romana("group", "grow", "pods", "nowhere").status == 2
+    assert romana("group", "grow", "nothing", "rack-1").status == 2
+
+
 def test_an_address_is_allocated_shown_and_released(racks: Romana) -> None:
     done = racks("address", "allocate", "web-1", "--host", "node-1", "--tenant", "shop", "-o", "json")
     assert done.status == 0

@@ -8,15 +8,16 @@ from romana.apps.cli import suggest, views
 from romana.apps.cli.framework import Group
 from romana.apps.cli.lookup import find_group, find_network
 from romana.apps.cli.output import columns, fields, labels, show
-from romana.apps.cli.session import snapshot
+from romana.apps.cli.session import on_store, snapshot
 from romana.apps.cli.tree import Branch, branches
 from romana.model.errors import ConfigError
 from romana.model.layout import CarvedNetwork
+from romana.reconcile import central
 
 
 @click.group(cls=Group)
 def group() -> None:
-    """List and show groups: the places (zones, racks) that networks are cut along.
+    """List, show and grow groups: the places (zones, racks) that networks are cut along.
 
     \b
         romana group list
@@ -64,6 +65,27 @@ def show_(path: str, network: str | None) -> None:
         )
     item, branch = found[0]
     show(views.group(item, branch), lambda: _card(item, branch))
+
+
+@group.command("grow")
+@click.argument("network", shell_complete=suggest.networks)
+@click.argument("path", shell_complete=suggest.groups)
+@click.option("--dry-run", is_flag=True, help="Only print what the group would have.")
+def grow(network: str, path: str, dry_run: bool) -> None:
+    """Double the space of a group that is full. What it has stays; what lies beside it comes first.
+
+    A prefix that was added to a network belongs to no group until one grows.
+
+    \b
+        romana group grow pods zone-a/rack-1 --dry-run
+        romana group grow pods zone-a/rack-1
+    """
+    grown = on_store(lambda store: central.grow_group(store, network, path, dry_run=dry_run))
+    before, after = ([str(prefix) for prefix in prefixes] for prefixes in (grown.before, grown.after))
+    show(
+        {"network": grown.network, "path": grown.path, "before": before, "after": after},
+        lambda: f"group {grown.path or grown.network}: {', '.join(before)} → {', '.join(after)}",
+    )
 
 
 def _table(found: list[tuple[CarvedNetwork, Branch]]) -> str:

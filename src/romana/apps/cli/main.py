@@ -18,7 +18,9 @@ COMMANDS = {
         "romana.apps.cli.topology:topology", "Validate, plan, apply, show, export the topology."
     ),
     "network": Lazy("romana.apps.cli.network:network", "List and show networks."),
-    "group": Lazy("romana.apps.cli.group:group", "List and show the groups that networks are cut along."),
+    "group": Lazy(
+        "romana.apps.cli.group:group", "List, show and grow the groups that networks are cut along."
+    ),
     "host": Lazy("romana.apps.cli.host:host", "Add, list, show, label and remove hosts."),
     "block": Lazy("romana.apps.cli.block:block", "List the blocks that hosts own."),
     "address": Lazy(
