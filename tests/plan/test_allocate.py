@@ -247,3 +247,24 @@ def test_an_allocation_takes_tens_of_microseconds():
     own = [block("10.0.0.0/26", *(f"10.0.0.{i}" for i in range(60)))]
     best = min(timeit.repeat(lambda: ask(dc, *own), number=200, repeat=5)) / 200
     assert best < 200e-6, f"{best * 1e6:.0f} µs for the 61st address of a block"
+
+
+def test_a_network_that_is_being_emptied_says_so():
+    dc = centre("10.0.0.0/16")
+    dc.join("n9", "192.168.0.99")
+    dc.allocate("pod", "n9")
+    dc.apply(document((network("10.7.0.0/16", name="other"), racks(1))), drain=True)
+    with pytest.raises(PlanError, match="network pods is being emptied") as caught:
+        dc.allocate("more", "n9", network="pods")
+    assert caught.value.code == "draining"
+
+
+def test_what_is_reserved_is_named_where_nothing_else_is_left():
+    dc = DataCentre()
+    net = network("10.0.0.0/26", block_mask=28, reserved=prefixes("10.0.0.0/27"))
+    dc.apply(document((net, racks(2))))
+    dc.join("n1", "192.168.0.1")
+    with pytest.raises(
+        PlanError, match=r"no IPv4 block left \(10.0.0.0/27 reserved\).*romana group grow pods"
+    ):
+        dc.allocate("more", "n1")

@@ -15,7 +15,7 @@ from romana.model.errors import ConfigError, PlanError, Problem
 from romana.model.host import Host, HostName, HostState
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.snapshot import Snapshot
-from romana.model.topology import BlockOwner
+from romana.model.topology import ROOT, BlockOwner
 from romana.model.unknown import unknown
 from romana.net.prefix import Address, Prefix
 from romana.plan.place import misplaced
@@ -74,13 +74,17 @@ def networks_for(layout: Layout, tenant: str, asked: str | None = None) -> tuple
     """Return the networks a tenant may use: those that name it, then those for everybody, in document order.
 
     With `asked`, that one alone. Networks being drained are left out. ConfigError `unknown-network`;
-    PlanError `no-network`.
+    PlanError `no-network`, and `draining` where there are no others.
     """
     if asked is not None and layout.named(asked) is None:
         raise unknown("network", asked, (n.name for n in layout.networks), code="unknown-network")
-    live = [n for n in layout.networks if "" not in n.draining and asked in (None, n.name)]
-    own = [n for n in live if tenant in n.spec.tenants]
-    found = (*own, *(n for n in live if not n.spec.tenants))
+    meant = [n for n in layout.networks if asked in (None, n.name)]
+    own = [n for n in meant if tenant in n.spec.tenants]
+    allowed = (*own, *(n for n in meant if not n.spec.tenants))
+    found = tuple(n for n in allowed if ROOT not in n.draining)
+    if allowed and not found:
+        names = ", ".join(n.name for n in allowed)
+        raise PlanError(f"network {names} is being emptied and gives no new addresses", code="draining")
     if not found:
         which = f"tenant {tenant!r}" if tenant else "a request without tenant"
         where = f"network {asked} is not open to" if asked is not None else "no network is open to"
@@ -114,7 +118,8 @@ def allocate(
     reserved nor resting. A name that holds addresses in `own` gets them again. `full` says for which
     families of which networks a claim has failed. Cost: linear in the host's addresses.
 
-    ConfigError `unknown-host`, `unknown-network`; PlanError `no-network`, `not-in-network`, `no-free-address`.
+    ConfigError `unknown-host`, `unknown-network`; PlanError `no-network`, `draining`, `not-in-network`,
+    `no-free-address`.
     """
     host = view.hosts.get(request.host)
     if host is None:
@@ -174,7 +179,7 @@ def _from_network(
         mine = sorted((b for b in mine if not b.closed), key=lambda b: (not b.holdings, b.prefix.key))
         found = _first([b for b in mine if b.usable_after <= now], reserved, network.spec.reuse_delay, now)
         if found is None:
-            reason = _unclaimable(network, host, version, full)
+            reason = _unclaimable(network, host, version, full, reserved)
             if reason is None:
                 return NeedBlock(network, version, owner)
             found = _first([b for b in mine if b.usable_after > now], reserved, network.spec.reuse_delay, now)
@@ -185,12 +190,20 @@ def _from_network(
 
 
 def _unclaimable(
-    network: CarvedNetwork, host: Host, version: int, full: Collection[tuple[NetworkId, int]]
+    network: CarvedNetwork,
+    host: Host,
+    version: int,
+    full: Collection[tuple[NetworkId, int]],
+    reserved: Sequence[Prefix],
 ) -> str | None:
     """Why no claim can help, None if one should be tried."""
     if (network.id, version) in full:
-        where = f"group {host.groups[network.id]}" if host.groups[network.id] else "it"
-        return f"{where} has no IPv{version} block left and the host's own are full"
+        path = host.groups[network.id]
+        where = f"group {path}" if path else "it"
+        inside = [str(r) for r in reserved if any(r.overlaps(p) for p in network.carving.get(path, ()))]
+        why = f" ({', '.join(inside)} reserved)" if inside else ""
+        grow = f"; romana group grow {network.name} {path!r} gives it more" if path else ""
+        return f"{where} has no IPv{version} block left{why} and the host's own have no free address{grow}"
     if host.state in (HostState.DRAINING, HostState.LEFT):
         return f"host {host.name} is {host.state}"
     if host.state is HostState.MISPLACED and (reasons := misplaced(host, network)):
