@@ -29,7 +29,8 @@ def regroup(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host]) 
     """Return what the extents must become so that claims follow the new layout and nobody's old one.
 
     An extent belongs to the lowest group whose prefixes hold all of it; one that is outside of every network, or
-    whose group is draining, is closed. Live addresses are not looked at here: see `plan.stranded`.
+    whose group is draining, is closed, and one whose network is gone forgets its blocks. Live addresses are not
+    looked at here: see `plan.stranded`.
     """
     extents: list[Extent] = []
     closes: list[Block] = []
@@ -44,6 +45,8 @@ def regroup(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host]) 
             if _useless(snapshot, network, hosts, extent, claim):
                 after = yield_block(after, claim.prefix)
                 closes += _closed(snapshot, extent, claim)
+        if network is None:
+            after = replace(after, blocks=())
         if after.host is not None and not _at_home(network, hosts.get(after.host), after.prefix):
             after = replace(after, host=None) if all(c.owner is None for c in after.blocks) else after
         if after != extent:
