@@ -16,11 +16,24 @@ from romana.net.table import LookupTable
 
 
 def stranded(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host]) -> Iterator[Problem]:
-    """Yield every live address that would no longer lie in the prefixes of its host's group, and why."""
+    """Yield every live address that would lie outside the prefixes of its host's group, or be reserved, and why."""
     for block in snapshot.blocks():
+        if block.holdings:
+            yield from _reserved(snapshot, layout, block)
         if block.holdings and (reason := _reason(snapshot, layout, hosts, block)):
             for address, holding in block.holdings.items():
                 yield Problem(holding.name, f"holds {address} on host {block.owner.host}: {reason}")
+
+
+def _reserved(snapshot: Snapshot, layout: Layout, block: Block) -> Iterator[Problem]:
+    """Yield the addresses that the document begins to reserve while they are held."""
+    old, new = snapshot.layout.by_id(block.network), layout.by_id(block.network)
+    before = old.spec.reserved if old else ()
+    for prefix in (r for r in (new.spec.reserved if new else ()) if r not in before):
+        for address, holding in block.holdings.items():
+            if address in prefix:
+                what = f"holds {address} on host {block.owner.host}, which the document reserves ({prefix})"
+                yield Problem(holding.name, what)
 
 
 def _reason(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host], block: Block) -> str | None:
