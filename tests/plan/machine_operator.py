@@ -39,7 +39,7 @@ class Operator(RuleBasedStateMachine):
         try:
             self.dc.apply(draft.document(), drain=drain)
         except (PlanError, ConfigError) as refused:
-            problems = refused.problems if refused.code in ("would-strand", "uncarvable") else ()
+            problems = refused.problems if refused.code in ("would-strand", "uncarvable", "no-room") else ()
             assert problems, refused  # noqa: PT017
             assert self.dc.snapshot is before
         else:

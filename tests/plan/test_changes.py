@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from plan_trees import NET, centre, document, group, listed, network, prefixes, racks, root, words
 
-from romana.model.errors import ConfigError
+from romana.model.errors import PlanError
 from romana.model.host import HostName, HostState
 from romana.model.topology import BlockOwner, Placement
 from romana.plan.changes import plan_document
@@ -38,7 +38,7 @@ def test_additions_move_nothing():
     held = [*dc.snapshot.holdings()]
     tree = root(*racks(2).groups, group("r3"))
     with pytest.raises(
-        ConfigError, match=r"r3: the network .* has no /26 left for it; add a prefix to the network"
+        PlanError, match=r"r3: the network .* has no /26 left for it; add a prefix to the network"
     ):
         dc.apply(document((NET, tree)))
     wider = replace(NET, prefixes=prefixes("10.0.0.0/16", "10.7.0.0/16"))
@@ -48,8 +48,8 @@ def test_additions_move_nothing():
         "add group pods: r3: 10.7.0.0/17",
         "add network more: 10.9.0.0/16",
         "add group more: r1: 10.9.0.0/16",
-        "move host n1: pods: r1 → pods: r1, more: r1",
-        "move host n2: pods: r2 → pods: r2, more: r1",
+        "join host n1: more: r1",
+        "join host n2: more: r1",
     ]
     assert [*dc.snapshot.holdings()] == held
     invariants.require_converged(dc.snapshot)
@@ -89,8 +89,8 @@ def test_an_added_host_that_gets_listed_stays_where_it_is_and_keeps_its_addresse
     tree = root(group("r1", listed("n1", "192.168.0.1")), group("r2", listed("n2", "192.168.0.2")))
     plan = dc.apply(document((NET, tree)))
     assert words(plan.changes) == [
-        "change host n1 listed: False → True",
-        "change host n2 listed: False → True",
+        "change host n1: joined → listed in the document",
+        "change host n2: joined → listed in the document",
     ]
     invariants.require_converged(dc.snapshot)
 
@@ -182,3 +182,33 @@ def test_warnings():
     assert plan.layout.networks[0].root == stricter
     states = {c.name: c.after for c in plan.changes if c.name.endswith(" state")}
     assert set(states.values()) <= {HostState.MISPLACED, HostState.JOINING}
+
+
+def test_a_network_that_is_removed_leaves_no_block_in_any_list():
+    dc = centre()
+    for pod in ("pod-1", "pod-2"):
+        dc.release(pod)
+    other = network("10.9.0.0/16", name="other")
+    dc.apply(document((other, racks(1))))
+    assert [*dc.snapshot.claims()] == []
+    invariants.require_converged(dc.snapshot)
+
+
+def test_a_group_that_only_what_is_there_leaves_no_room_for_is_impossible_now():
+    dc = centre((NET, racks(2)))
+    three = document((NET, racks(3)))
+    with pytest.raises(PlanError, match="groups that are there keep their prefixes") as caught:
+        dc.apply(three)
+    assert caught.value.code == "no-room"
+    DataCentre().apply(three)
+
+
+def test_addresses_in_use_are_not_reserved_by_a_document():
+    dc = centre()
+    reserving = document((replace(NET, reserved=prefixes("10.0.0.0/30")), racks(2)))
+    with pytest.raises(PlanError, match=r"holds 10.0.0.0 on host n1, which the document reserves"):
+        dc.apply(reserving)
+    dc.release("pod-1")
+    dc.apply(reserving)
+    dc.allocate("pod-3", "n1")
+    dc.apply(reserving)

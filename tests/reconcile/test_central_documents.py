@@ -9,7 +9,7 @@ import pytest
 from central_world import allocate, apply, held, racks, virtual
 
 from romana.model.block import Owner, Writer
-from romana.model.errors import ConfigError, RefusedError
+from romana.model.errors import PlanError, RefusedError
 from romana.model.host import HostName
 from romana.plan.claim import claim
 from romana.plan.succession import reopened
@@ -74,7 +74,7 @@ async def test_what_was_closed_for_a_plan_that_cannot_be_carried_out_is_opened_a
     store = await racks(TWO)
     await allocate(store, "x", "n1")
     before = (await central.read_snapshot(store)).layout
-    with pytest.raises(ConfigError, match="rack two"):
+    with pytest.raises(PlanError, match="rack two"):
         await apply(
             Between(store, lambda: claimed_by_agent(store)), TWO.replace("name: r2", "name: rack two")
         )

@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from romana.model.block import Block, Extent
-from romana.model.errors import ConfigError, PlanError, Problem
+from romana.model.errors import ConfigError, PlanError, Problem, RomanaError
 from romana.model.host import Host, HostName
 from romana.model.layout import Layout
 from romana.model.snapshot import Snapshot
 from romana.model.topology import ROOT, Document, GroupPath
 from romana.model.unknown import unknown
-from romana.plan.carve import grow
+from romana.plan.carve import carve, grow
 from romana.plan.differences import Change, differences
 from romana.plan.regroup import regroup
 from romana.plan.rehost import rehost
@@ -74,7 +74,8 @@ def plan_document(snapshot: Snapshot, document: Document, *, drain: bool = False
     A network is known by its prefixes, then by its name; a group by its path. What is missing from the
     document and holds live addresses is refused, with `drain` kept closed until it is empty; where only agents
     still own blocks, it is kept closed in any case, because their word comes late. Applying the document
-    again takes away what has become empty. ConfigError `uncarvable` where the prefixes do not suffice.
+    again takes away what has become empty. ConfigError `uncarvable` where the prefixes do not suffice; PlanError
+    `no-room` where they would, if nothing had been cut from them yet.
     """
     usage = Usage.of(snapshot)
     succession = succeed(snapshot, document, usage, drain=drain)
@@ -82,9 +83,7 @@ def plan_document(snapshot: Snapshot, document: Document, *, drain: bool = False
     hosts = rehost(snapshot, layout, usage)
     refusals = (*succession.in_the_way, *stranded(snapshot, layout, hosts.after))
     if succession.uncarvable and not refusals:
-        raise ConfigError(
-            _uncarvable(succession.uncarvable), code="uncarvable", problems=succession.uncarvable
-        )
+        raise _uncarvable(document, succession.uncarvable)
     moves = regroup(snapshot, layout, hosts.after)
     return TopologyPlan(
         layout=layout,
@@ -131,8 +130,17 @@ def _refused(refusals: Sequence[Problem]) -> str:
     return f"the document would strand live addresses: {_first(refusals)}"
 
 
-def _uncarvable(problems: Sequence[Problem]) -> str:
-    return f"the networks cannot be divided so: {_first(problems)}"
+def _uncarvable(document: Document, problems: tuple[Problem, ...]) -> RomanaError:
+    """Return whether the document is at fault, or what is in force already and stays as it is."""
+    try:
+        for network in document.networks:
+            if (root := document.root_of(network.name)) is not None:
+                carve(network, root)
+    except ConfigError:
+        what = f"the networks cannot be divided so: {_first(problems)}"
+        return ConfigError(what, code="uncarvable", problems=problems)
+    what = f"groups that are there keep their prefixes, and that leaves no room: {_first(problems)}"
+    return PlanError(what, code="no-room", problems=problems)
 
 
 def _first(problems: Sequence[Problem]) -> str:
