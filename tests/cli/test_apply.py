@@ -45,6 +45,20 @@ def test_plan_as_data(romana: Romana) -> None:
     assert [c["name"] for c in changes if c["subject"] == "host"] == ["n1", "n2"]
 
 
+def test_a_host_joins_and_leaves_networks_and_moves_between_groups(used: Romana) -> None:
+    used("host", "add", "node-2", "--address", "192.168.2.1", "--label", "rack=r2")
+    network, tree = "  - {name: more, cidr: 10.113.0.0/16}", "  - {networks: [more], map: [{name: all}]}"
+    both = RACKS.replace("topologies:", f"{network}\ntopologies:\n{tree}")
+    hosts = [c for c in used("topology", "apply", "-", stdin=both).out.splitlines() if " host " in c]
+    assert hosts == ["join host node-1: more: all", "join host node-2: more: all"]
+    done = used("topology", "apply", "-", stdin=RACKS.replace("name: rack-2", "name: row-2"))
+    assert [c for c in done.out.splitlines() if " host " in c] == [
+        "leave host node-1: more: all",
+        "leave host node-2: more: all",
+        "move host node-2: pods: rack-2 → pods: row-2",
+    ]
+
+
 def test_validate_counts_and_reads_no_store(romana: Romana, tmp_path: Path) -> None:
     path = tmp_path / "dc.yaml"
     path.write_text(FLAT)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from romana.model.host import Host, HostName
-from romana.model.layout import CarvedNetwork, Layout
+from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.snapshot import Snapshot
 from romana.model.topology import ROOT, Group, GroupPath, Network, sites
 from romana.net.prefix import Prefix
+
+Homes = Mapping[NetworkId, GroupPath]
+"""The group that a host lives in, for every network it is in."""
 
 
 class ChangeKind(StrEnum):
@@ -22,6 +25,9 @@ class ChangeKind(StrEnum):
     GROW = "grow"
     """It keeps what it has and gets more."""
     MOVE = "move"
+    JOIN = "join"
+    """A host that is known gets a group in a network where it had none."""
+    LEAVE = "leave"
     CHANGE = "change"
 
 
@@ -112,18 +118,43 @@ def _of_group(where: str, old: Group | None, new: Group | None) -> Iterator[Chan
 def _of_hosts(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host]) -> Iterator[Change]:
     for name, old in snapshot.hosts.items():
         if name not in hosts:
-            yield Change(ChangeKind.REMOVE, "host", name, before=_homes(snapshot.layout, old))
+            yield Change(ChangeKind.REMOVE, "host", name, before=_homes(snapshot.layout, old.groups))
     for name, new in hosts.items():
         known = snapshot.hosts.get(name)
         if known is None:
-            yield Change(ChangeKind.ADD, "host", name, after=_homes(layout, new))
+            yield Change(ChangeKind.ADD, "host", name, after=_homes(layout, new.groups))
             continue
-        if known.groups != new.groups:
-            yield Change(ChangeKind.MOVE, "host", name, _homes(snapshot.layout, known), _homes(layout, new))
-        for what in ("addresses", "labels", "state", "listed"):
+        yield from _of_homes(snapshot.layout, layout, known, new)
+        if known.listed != new.listed:
+            yield Change(ChangeKind.CHANGE, "host", name, _origin(known), _origin(new))
+        for what in ("addresses", "labels", "state"):
             before, after = getattr(known, what), getattr(new, what)
             if before != after:
                 yield Change(ChangeKind.CHANGE, "host", f"{name} {what}", _text(before), _text(after))
+
+
+def _of_homes(before: Layout, after: Layout, old: Host, new: Host) -> Iterator[Change]:
+    stays = old.groups.keys() & new.groups.keys()
+    lost, was = _split(old.groups, stays)
+    gained, now = _split(new.groups, stays)
+    if lost:
+        yield Change(ChangeKind.LEAVE, "host", new.name, before=_homes(before, lost))
+    if was != now:
+        yield Change(ChangeKind.MOVE, "host", new.name, _homes(before, was), _homes(after, now))
+    if gained:
+        yield Change(ChangeKind.JOIN, "host", new.name, after=_homes(after, gained))
+
+
+def _split(groups: Homes, stays: Collection[NetworkId]) -> tuple[Homes, Homes]:
+    """Return the groups in networks that the host is in only now or only then, and those in the others."""
+    return (
+        {n: path for n, path in groups.items() if n not in stays},
+        {n: path for n, path in groups.items() if n in stays},
+    )
+
+
+def _origin(host: Host) -> str:
+    return "listed in the document" if host.listed else "joined"
 
 
 def _of_rest(snapshot: Snapshot, layout: Layout) -> Iterator[Change]:
@@ -142,11 +173,10 @@ def _at(network: CarvedNetwork, path: GroupPath) -> str:
     return f"{network.name}: {path}" if path else network.name
 
 
-def _homes(layout: Layout, host: Host) -> str:
+def _homes(layout: Layout, groups: Homes) -> str:
     names = {n.id: n.name for n in layout.networks}
     return (
-        ", ".join(f"{names.get(n, n)}: {path}".removesuffix(": ") for n, path in host.groups.items())
-        or "no group"
+        ", ".join(f"{names.get(n, n)}: {path}".removesuffix(": ") for n, path in groups.items()) or "no group"
     )
 
 
