@@ -174,6 +174,18 @@ async def test_what_cannot_be_reserved(prefix: str, code: str, status: int) -> N
         assert all(Address.parse(p.where) in Prefix.parse(prefix) for p in error.value.problems)
 
 
+@pytest.mark.parametrize("prefix", ["10.1.0.2/31", "10.1.0.3/32", "10.1.0.0/30", "10.1.0.0/29"])
+@virtual
+async def test_bug_12_part_of_a_run_of_addresses_in_use_is_not_reserved(prefix: str) -> None:
+    """v2 looked only for runs of used addresses that lie wholly inside what is reserved."""
+    store = await racks()
+    for name in "abcd":
+        await allocate(store, name, "n1")
+    with pytest.raises(RomanaError) as error:
+        await central.reserve(store, Prefix.parse(prefix), means=means())
+    assert error.value.code == "addresses-in-use"
+
+
 @virtual
 async def test_what_is_reserved_is_not_given_survives_an_apply_and_is_given_back_exactly() -> None:
     store = await racks()
