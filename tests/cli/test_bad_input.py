@@ -196,6 +196,13 @@ def test_one_code_has_one_sentence_wherever_it_is_raised(flat: Romana) -> None:
         assert len({flat(*command.split()).err for command in unknown}) == 1
 
 
+def test_a_network_is_not_reserved_as_a_whole_in_parts_either(flat: Romana) -> None:
+    assert flat("address", "reserve", "10.9.0.0/25").status == 0
+    done = flat("address", "reserve", "10.9.0.128/25", "-o", "json")
+    assert (done.status, done.error["code"]) == (2, "whole-network")
+    assert flat("address", "reserve", "10.9.0.128/26").status == 0
+
+
 def test_near_names_are_offered(flat: Romana) -> None:
     assert "did you mean 'flat'?" in flat("network", "show", "flta").err
     assert "did you mean 'n2' or 'n1'?" in flat("host", "show", "n3").err

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from romana.model.errors import ConfigError, PlanError, Problem
 from romana.model.layout import CarvedNetwork, NetworkId
 from romana.model.snapshot import Snapshot
+from romana.net.aggregate import aggregate
 from romana.net.prefix import Prefix
 from romana.ports.store import Store
 from romana.reconcile.central_blocks import blocks_of
@@ -35,6 +36,7 @@ async def reserve(store: Store, prefix: Prefix, *, means: Means | None = None) -
         network = carved.id
         if any(prefix in reserved for reserved in seen.snapshot.reserved(carved)):
             return False
+        _refuse_whole(carved, (*seen.snapshot.reserved(carved), prefix))
         _refuse_held(seen.snapshot, prefix)
         await _put(store, seen, network, (*_outside(seen.snapshot, network, prefix), prefix))
         return True
@@ -90,15 +92,9 @@ def _outside(snapshot: Snapshot, network: NetworkId, prefix: Prefix) -> tuple[Pr
 def _network(snapshot: Snapshot, prefix: Prefix) -> CarvedNetwork:
     """Return the network that the prefix is a part of."""
     for network in snapshot.layout.networks:
-        for whole in network.spec.prefixes:
-            if whole in prefix:
-                raise ConfigError(
-                    f"{prefix} holds all of {whole}, a prefix of network {network.name}; reserve a part of it, "
-                    "or remove the network from the document",
-                    code="whole-network",
-                )
-            if prefix in whole:
-                return network
+        _refuse_whole(network, [prefix])
+        if any(prefix in whole for whole in network.spec.prefixes):
+            return network
     known = ", ".join(str(p) for n in snapshot.layout.networks for p in n.spec.prefixes)
     raise ConfigError(
         f"{prefix} lies in no network; there {'are ' + known if known else 'is none yet'}",
@@ -106,15 +102,27 @@ def _network(snapshot: Snapshot, prefix: Prefix) -> CarvedNetwork:
     )
 
 
+def _refuse_whole(network: CarvedNetwork, reserved: Iterable[Prefix]) -> None:
+    """Refuse what would leave nothing of a prefix, at once or together with what is reserved already."""
+    together = aggregate(reserved)
+    for whole in network.spec.prefixes:
+        if any(whole in prefix for prefix in together):
+            raise ConfigError(
+                f"nothing would be left of {whole}, a prefix of network {network.name}; reserve less of it, "
+                "or remove it from the document",
+                code="whole-network",
+            )
+
+
 def _refuse_held(snapshot: Snapshot, prefix: Prefix) -> None:
-    held = [holding for _, holding in snapshot.holdings() if holding.address in prefix]
+    held = [(block.owner.host, h) for block, h in snapshot.holdings() if h.address in prefix]
     if held:
-        shown = ", ".join(f"{h.address} ({h.name})" for h in held[:SHOWN])
+        shown = ", ".join(f"{h.address} ({h.name})" for _, h in held[:SHOWN])
         more = f" and {len(held) - SHOWN} more" if len(held) > SHOWN else ""
         raise PlanError(
             f"{prefix} cannot be reserved, addresses in it are in use: {shown}{more}",
             code="addresses-in-use",
-            problems=[Problem(str(h.address), f"held by {h.name}") for h in held],
+            problems=[Problem(str(h.address), f"held by {h.name} on host {host}") for host, h in held],
         )
 
 
