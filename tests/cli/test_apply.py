@@ -137,3 +137,20 @@ def test_what_the_second_version_cannot_say_is_said(used: Romana, tmp_path: Path
     assert used("topology", "apply", "-", "--store", elsewhere, stdin=DUAL).status == 0
     refused = used("topology", "export", "--format", "v2", "-o", "json", "--store", elsewhere)
     assert (refused.status, refused.error["code"]) == (2, "not-v2")
+
+
+def test_a_host_that_the_document_no_longer_lists_can_be_removed(romana: Romana) -> None:
+    side = "      - {name: side, hosts: [{name: n1, address: 192.168.0.1}]}\n"
+    without = FLAT.replace("          - {name: n1, address: 192.168.0.1}\n", "")
+    assert romana("topology", "apply", "-", stdin=without + side).status == 0
+    address = romana("address", "allocate", "a", "--host", "n1", "-o", "json").json["address"]
+    assert romana("host", "remove", "n1").status == 2
+    assert romana("topology", "apply", "--drain", "-", stdin=without).status == 0
+    assert romana("host", "show", "n1").status == 0
+    held = romana("host", "remove", "n1", "-o", "json")
+    assert (held.status, held.error["code"]) == (3, "host-has-addresses")
+    assert [(p["where"], p["what"]) for p in held.error["problems"]] == [(address, "held by a on host n1")]
+    assert romana("host", "remove", "n1", "--release").status == 0
+    assert [host["name"] for host in romana("host", "list", "-o", "json").json] == ["n2"]
+    assert romana("topology", "apply", "-", stdin=without).status == 0
+    assert romana("verify").status == 0

@@ -115,6 +115,23 @@ def join(snapshot: Snapshot, name: str, addresses: Sequence[Address], labels: Ma
     return replace(host, groups=groups, state=HostState.READY)
 
 
+def in_document(layout: Layout, name: HostName) -> bool:
+    """Whether the document in force lists the host. What is being emptied lists hosts that it no longer does."""
+    trees = (topology.root for topology in layout.document.topologies)
+    return any(host.name == name for root in trees for site in sites(root) for host in site.group.hosts)
+
+
+def unlisted(layout: Layout, name: HostName) -> Layout:
+    """Return the layout in which no tree lists the host."""
+    networks = (replace(n, root=_without(n.root, name)) if n.root else n for n in layout.networks)
+    return replace(layout, networks=tuple(networks))
+
+
+def _without(group: Group, name: HostName) -> Group:
+    hosts = tuple(host for host in group.hosts if host.name != name)
+    return replace(group, hosts=hosts, groups=tuple(_without(child, name) for child in group.groups))
+
+
 def missing_groups(layout: Layout, hosts: Mapping[HostName, Host], host: Host) -> dict[NetworkId, GroupPath]:
     """Return the groups that an added host should be given in networks where it has none; none for a listed one."""
     return groups_for(layout, partial(counts_of, hosts), host)

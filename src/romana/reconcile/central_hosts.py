@@ -22,7 +22,7 @@ from romana.model.snapshot import Snapshot
 from romana.model.unknown import unknown
 from romana.net.prefix import Address
 from romana.plan.claim import yield_block
-from romana.plan.place import join, missing_groups
+from romana.plan.place import in_document, join, missing_groups, unlisted
 from romana.plan.rehost import moved
 from romana.ports.store import Store, SwapLost
 from romana.reconcile.central_addresses import release
@@ -37,7 +37,7 @@ from romana.reconcile.central_swaps import (
     retried,
     see,
 )
-from romana.wire.records import encode_host, host_key
+from romana.wire.records import LAYOUT_KEY, encode_host, encode_layout, host_key
 
 SHOWN = 5
 """Addresses that a sentence names; the error's problems hold them all."""
@@ -111,10 +111,10 @@ async def label_host(
 async def remove_host(  # `release` is the door's word, and hides the function of that name here only
     store: Store, name: str, *, release: bool = False, means: Means | None = None
 ) -> None:
-    """Remove a host that was added; its blocks are free for others. With `release`, so are its addresses.
+    """Remove a host that was added, or that the document in force no longer lists; its blocks are free for others.
 
-    ConfigError `unknown-host`, and `host-in-document` for one that is written there; PlanError
-    `host-has-addresses` with the list; TransientError `agent-silent` where its agent should release them.
+    With `release`, so are its addresses. ConfigError `unknown-host`, and `host-in-document` for one listed there;
+    PlanError `host-has-addresses` with the list; TransientError `agent-silent` where its agent should release them.
     An agent that still runs learns from its extents that its blocks are gone.
     """
     await _Removal(store, HostName(name), release, means or Means()).carry_out()
@@ -126,7 +126,8 @@ class _Removal:
 
     async def carry_out(self) -> None:
         seen = await see(self._store)
-        if _known(seen.snapshot, self._name).listed:
+        _known(seen.snapshot, self._name)
+        if in_document(seen.snapshot.layout, self._name):
             raise ConfigError(
                 f"host {self._name} is written in the topology document; remove it there and apply the document",
                 code="host-in-document",
@@ -168,8 +169,12 @@ class _Removal:
                 mine = [c.prefix for c in extent.blocks if c.owner and c.owner.host == self._name]
                 if mine:
                     await put_extent(self._store, seen, reduce(yield_block, mine, extent))
-        _known(seen.snapshot, self._name)
-        await self._store.swap(host_key(self._name), None, seen.revision(host_key(self._name)))
+        listed = _known(seen.snapshot, self._name).listed
+        if revision := seen.revision(host_key(self._name)):
+            await self._store.swap(host_key(self._name), None, revision)
+        if listed:
+            layout = unlisted(seen.snapshot.layout, self._name)
+            await self._store.swap(LAYOUT_KEY, encode_layout(layout), seen.revision(LAYOUT_KEY))
 
 
 def _has_addresses(name: HostName, held: Sequence[Holding]) -> PlanError:
@@ -178,7 +183,7 @@ def _has_addresses(name: HostName, held: Sequence[Holding]) -> PlanError:
     return PlanError(
         f"host {name} holds addresses: {shown}{more}; release them first, or remove it with --release",
         code="host-has-addresses",
-        problems=[Problem(str(h.address), f"held by {h.name}") for h in held],
+        problems=[Problem(str(h.address), f"held by {h.name} on host {name}") for h in held],
     )
 
 

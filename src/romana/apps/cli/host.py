@@ -96,7 +96,9 @@ def label(name: str, changes: tuple[str, ...]) -> None:
 @click.argument("name", shell_complete=suggest.hosts)
 @click.option("--release", is_flag=True, help="Release the addresses it still holds.")
 def remove(name: str, release: bool) -> None:
-    """Remove a host that was added. One that holds addresses stays, unless --release gives them up.
+    """Remove a host that was added, or that the document no longer lists.
+
+    One that holds addresses stays, unless --release gives them up.
 
     \b
         romana host remove node-1
