@@ -224,7 +224,7 @@ REFUSED = {
         "10.0.0.0/24",
         root(group("a", *racks(3).groups), group("b")),
         {},
-        "2 groups need 320 addresses",
+        "a: 3 groups share 10.0.0.0/25: each would get a /27, smaller than a /26 block",
     ),
     "block as long as an address": ("10.0.0.0/30", racks(5), {"block_mask": 32}, "each would get a /33"),
 }
@@ -256,3 +256,19 @@ def test_ten_thousand_groups_take_a_moment():
     assert len(carving) == 10_000
     assert texts(carving)["r10000"] == "10.156.60.0/22, fd00:0:9c3c::/46"
     assert carve(net, racks(10_001), carving)["r10000"] == carving["r10000"]
+
+
+UNEVEN = root(group("g3"), group("g5"), group("g6", group("x"), group("g8")))
+
+
+def test_without_hints_shares_are_equal_and_in_document_order_or_refused():
+    assert texts(carve(network("10.2.0.0/27", block_mask=30), UNEVEN)) == {
+        "g3": "10.2.0.0/29",
+        "g5": "10.2.0.8/29",
+        "g6": "10.2.0.16/29",
+        "g6/x": "10.2.0.16/30",
+        "g6/g8": "10.2.0.20/30",
+    }
+    what = "g6: 2 groups share 10.2.0.8/30: each would get a /31, smaller than a /30 block"
+    with pytest.raises(ConfigError, match=what):
+        carve(network("10.2.0.0/28", block_mask=30), UNEVEN)

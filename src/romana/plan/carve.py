@@ -26,8 +26,8 @@ SHOWN = 5
 def carve(network: Network, root: Group, existing: Carving | None = None) -> Carving:
     """Return the prefixes of every group on every level, lowest first.
 
-    What `existing` holds stays, as long as the document allows it. In an unused tree siblings get shares in
-    document order, the biggest first; what is left over stays free. A group that joins others goes to the
+    What `existing` holds stays, as long as the document allows it. In an unused tree siblings get equal shares in
+    document order, with hints the biggest first; what is left over stays free. A group that joins others goes to the
     bisection point of the largest free piece; if its parent has no room, the parent grows. ConfigError
     `uncarvable` lists every group that cannot have what it needs. Cost: n log n.
     """

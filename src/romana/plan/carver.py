@@ -12,7 +12,7 @@ from romana.net import space
 from romana.net.aggregate import aggregate
 from romana.net.prefix import Prefix
 from romana.plan.pool import Pool
-from romana.plan.shares import child_path, least, unit, weights
+from romana.plan.shares import child_path, hinted, least, unit, weights
 
 
 @dataclass(slots=True, eq=False)
@@ -77,7 +77,8 @@ class Carver:
             self._add(share, children, pending)
         for child in children:
             if child.prefixes:
-                self._widen(child)
+                if child not in pending:
+                    self._widen(child)
                 child.pool = Pool(self.version, space.free(child.prefixes, ()))
                 self._divide(child, mask)
 
@@ -120,12 +121,18 @@ class Carver:
             child.prefixes.sort()
 
     def _divide_afresh(self, share: Share, pending: list[Share]) -> None:
-        """Cut what the pins leave into shares, as large as all of them can be at once."""
-        sizes = weights([child.group for child in pending])
+        """Cut what the pins leave into shares, as large as all of them can be at once.
+
+        Without hints they are equal, whatever the groups below would need: so did v2, and so people expect.
+        """
+        groups = [child.group for child in pending]
+        sizes, equal = weights(groups), not hinted(groups)
         each = unit(sizes, share.pool.size)
         widest = min((p.length for p in share.pool), default=0)
         while each and pending:
-            self._want(pending, sizes, each, widest)
+            self._want(pending, sizes, each, widest, plain=equal)
+            if pending[0].length > self.network.block_length(self.version):
+                break
             trial = Pool(self.version, share.pool)
             placed = [
                 (c, self._around_pins(c, trial) or trial.best_fit(c.length)) for c in self._in_order(pending)
@@ -139,11 +146,20 @@ class Carver:
         if pending:
             self._no_share(share, pending)
 
-    def _want(self, children: Sequence[Share], sizes: Sequence[int], each: int, widest: int = 0) -> None:
-        """Note the length that each should get: its share, never less than it needs, at most a whole prefix."""
+    def _want(
+        self,
+        children: Sequence[Share],
+        sizes: Sequence[int],
+        each: int,
+        widest: int = 0,
+        *,
+        plain: bool = False,
+    ) -> None:
+        """Note the length that each should get: its share, at most a whole prefix, and unless `plain` never less
+        than it needs."""
         for child, size in zip(children, sizes, strict=True):
             length = max(widest, self._bits + 1 - (size * each).bit_length())
-            child.length = min(length, self._least[child.path])
+            child.length = length if plain else min(length, self._least[child.path])
 
     def _in_order(self, children: Sequence[Share]) -> list[Share]:
         """Groups that must be in a certain place first, then the biggest."""

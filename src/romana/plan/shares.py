@@ -24,6 +24,11 @@ def weights(groups: Sequence[Group]) -> list[int]:
     return [_power(mean if hosts is None else hosts) for hosts in expected]
 
 
+def hinted(groups: Sequence[Group]) -> bool:
+    """Whether the document says anything of how large siblings should be."""
+    return any(group.weight is not None or expected_hosts(group) is not None for group in groups)
+
+
 def expected_hosts(group: Group) -> int | None:
     """Return how many hosts the document expects in the group, its own word before that of the groups below."""
     if group.hosts_expected is not None:
