@@ -59,6 +59,28 @@ def test_a_host_joins_and_leaves_networks_and_moves_between_groups(used: Romana)
     ]
 
 
+def test_an_added_host_with_an_address_for_pods_is_warned_about(used: Romana) -> None:
+    done = used("host", "add", "node-2", "--address", "10.112.9.9", "--label", "rack=r2")
+    assert done.status == 0
+    assert done.err == "Warning: node-2: its address 10.112.9.9 lies in network pods (10.112.0.0/16)\n"
+
+
+def test_a_listed_host_is_not_emptied_by_drain_and_the_refusal_says_so(romana: Romana) -> None:
+    assert romana("topology", "apply", "-", stdin=FLAT).status == 0
+    address = romana("address", "allocate", "a", "--host", "n1", "-o", "json").json["address"]
+    without = FLAT.replace("          - {name: n1, address: 192.168.0.1}\n", "")
+    for options in ((), ("--drain",)):
+        done = romana("topology", "apply", *options, "-", "-o", "json", stdin=without)
+        assert (done.status, done.error["code"]) == (3, "would-strand")
+        (problem,) = done.error["problems"]
+        assert problem["where"] == address
+        assert problem["what"].startswith(
+            "held by a on host n1: host n1 is missing from the document; release"
+        )
+    assert romana("address", "release", "a").status == 0
+    assert romana("topology", "apply", "-", stdin=without).status == 0
+
+
 def test_validate_counts_and_reads_no_store(romana: Romana, tmp_path: Path) -> None:
     path = tmp_path / "dc.yaml"
     path.write_text(FLAT)

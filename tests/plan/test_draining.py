@@ -23,7 +23,7 @@ def test_a_removed_group_with_live_addresses_is_refused_with_the_list():
         dc.apply(document((NET, racks(1))))
     assert error.value.code == "would-strand"
     assert words(error.value.problems) == [
-        "pod-2: holds 10.0.128.0 on host n2: group r2 of network pods is missing from the document"
+        "10.0.128.0: held by pod-2 on host n2: group r2 of network pods is missing from the document"
     ]
     assert dc.snapshot is before
 
@@ -131,7 +131,7 @@ def test_a_listed_host_with_live_addresses_is_not_removed_nor_moved():
     dc.allocate("pod", "n1")
     without = root(group("r1", listed("n2", "192.168.0.2")), group("r2"))
     with pytest.raises(
-        PlanError, match=r"pod: holds 10.0.0.0 on host n1: host n1 is missing from the document"
+        PlanError, match=r"10.0.0.0: held by pod on host n1: host n1 is missing from the document"
     ):
         dc.apply(document((NET, without)), drain=True)
     elsewhere = root(group("r1"), group("r2", listed("n1", "192.168.0.1"), listed("n2", "192.168.0.2")))
@@ -151,7 +151,7 @@ def test_a_prefix_that_goes_is_refused_while_addresses_are_in_it():
     dc = centre((two, racks(2)))
     with pytest.raises(
         PlanError,
-        match=r"pod-2: holds 10\.9\.0\.0 on host n2: group r2 .* would no longer have 10\.9\.0\.0/26",
+        match=r"10\.9\.0\.0: held by pod-2 on host n2: group r2 .* would no longer have 10\.9\.0\.0/26",
     ):
         dc.apply(document((NET, racks(2))))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-from romana.model.block import Block
+from romana.model.block import Block, Holding
 from romana.model.errors import Problem
 from romana.model.host import Host, HostName, HostState
 from romana.model.layout import CarvedNetwork, Layout
@@ -22,7 +22,7 @@ def stranded(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host])
             yield from _reserved(snapshot, layout, block)
         if block.holdings and (reason := _reason(snapshot, layout, hosts, block)):
             for address, holding in block.holdings.items():
-                yield Problem(holding.name, f"holds {address} on host {block.owner.host}: {reason}")
+                yield Problem(str(address), f"{_held(block, holding)}: {reason}")
 
 
 def _reserved(snapshot: Snapshot, layout: Layout, block: Block) -> Iterator[Problem]:
@@ -32,8 +32,11 @@ def _reserved(snapshot: Snapshot, layout: Layout, block: Block) -> Iterator[Prob
     for prefix in (r for r in (new.spec.reserved if new else ()) if r not in before):
         for address, holding in block.holdings.items():
             if address in prefix:
-                what = f"holds {address} on host {block.owner.host}, which the document reserves ({prefix})"
-                yield Problem(holding.name, what)
+                yield Problem(str(address), f"{_held(block, holding)}: the document reserves {prefix}")
+
+
+def _held(block: Block, holding: Holding) -> str:
+    return f"held by {holding.name} on host {block.owner.host}"
 
 
 def _reason(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host], block: Block) -> str | None:
@@ -43,7 +46,10 @@ def _reason(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host], 
         return f"network {name} is missing from the document"
     host = hosts.get(block.owner.host)
     if host is None:
-        return f"host {block.owner.host} is missing from the document"
+        return (
+            f"host {block.owner.host} is missing from the document; release what it holds first, only networks and "
+            "groups are emptied by --drain"
+        )
     path = host.groups.get(new.id)
     if path is not None and any(block.prefix in p for p in new.carving.get(path, ())):
         return None
@@ -66,7 +72,7 @@ def warnings(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host])
             yield Problem(name, "its labels do not fit its group: it keeps its blocks and gets no new ones")
         elif not host.groups and (before is None or before.groups):
             yield Problem(name, "no group of any network fits this host")
-    yield from _about_addresses(layout, hosts)
+    yield from about_addresses(layout, hosts)
 
 
 def _about_network(snapshot: Snapshot, network: CarvedNetwork) -> Iterator[Problem]:
@@ -89,7 +95,8 @@ def _about_network(snapshot: Snapshot, network: CarvedNetwork) -> Iterator[Probl
         yield Problem(network.name, what)
 
 
-def _about_addresses(layout: Layout, hosts: Mapping[HostName, Host]) -> Iterator[Problem]:
+def about_addresses(layout: Layout, hosts: Mapping[HostName, Host]) -> Iterator[Problem]:
+    """Yield which of the hosts' addresses lie in a network of pods, or belong to two of these hosts."""
     users: defaultdict[Address, list[HostName]] = defaultdict(list)
     table = LookupTable(
         (prefix, network.name) for network in layout.networks for prefix in network.spec.prefixes

@@ -11,6 +11,7 @@ from romana.apps.cli.output import columns, counted, fields, labels, show, warn
 from romana.apps.cli.session import on_store, snapshot
 from romana.model.host import HostState
 from romana.model.snapshot import Snapshot
+from romana.plan.stranded import about_addresses
 from romana.reconcile import central
 
 
@@ -40,8 +41,10 @@ def add(name: str, more: tuple[str, ...], texts: tuple[str, ...], pairs: tuple[s
     """
     addresses = arguments.addresses((*texts, *more))
     bears = arguments.labels(pairs)
-    on_store(lambda store: central.add_host(store, name, addresses, bears))
-    _show(snapshot(), name)
+    added = on_store(lambda store: central.add_host(store, name, addresses, bears))
+    now = snapshot()
+    warn(about_addresses(now.layout, {added.name: added}))
+    _show(now, name)
 
 
 @host.command("list")

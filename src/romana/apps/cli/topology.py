@@ -21,6 +21,8 @@ from romana.plan.changes import TopologyPlan, plan_document
 from romana.reconcile import central
 from romana.wire.document import Read, left_out, read, with_hosts, write
 
+DRAIN = "Empty networks and groups that are no longer in the document, instead of refusing."
+
 
 @click.group(cls=Group)
 def topology() -> None:
@@ -60,7 +62,7 @@ def validate(file: str) -> None:
 
 @topology.command("plan")
 @click.argument("file")
-@click.option("--drain", is_flag=True, help="Empty what is no longer in the document, instead of refusing.")
+@click.option("--drain", is_flag=True, help=DRAIN)
 def plan(file: str, drain: bool) -> None:
     """Print what applying a document would change. Changes nothing.
 
@@ -73,12 +75,13 @@ def plan(file: str, drain: bool) -> None:
 
 @topology.command("apply")
 @click.argument("file")
-@click.option("--drain", is_flag=True, help="Empty what is no longer in the document, instead of refusing.")
+@click.option("--drain", is_flag=True, help=DRAIN)
 @click.option("--dry-run", is_flag=True, help="Only print what would change, as plan does.")
 def apply(file: str, drain: bool, dry_run: bool) -> None:
     """Put a document in force. Never asks, never moves an address that is in use.
 
-    What would strand addresses in use is refused with their list; --drain starts to empty it instead.
+    What would strand addresses in use is refused with their list. --drain starts to empty networks and
+    groups instead; what a single host holds is to be released before the host is taken out.
 
     \b
         romana topology apply dc.yaml
