@@ -34,3 +34,13 @@ def test_everybody_names_the_group_in_force(romana: Romana, text: str, path: str
     assert [b["group"] for b in romana("block", "list", "-o", "json").json] == [path]
     assert len(romana("block", "list", "--group", path, "-o", "json").json) == 1
     assert romana("group", "show", path, "-o", "json").json["allocated"] == 1
+
+
+def test_what_is_exported_is_put_in_force_again_and_changes_nothing(romana: Romana) -> None:
+    assert romana("topology", "apply", "-", stdin=FLAT).status == 0
+    assert romana("host", "add", "n", "--address", "192.168.0.1", "--label", "rack=b").status == 0
+    exported = romana("topology", "export").out
+    assert "- {name: n, address: 192.168.0.1, labels: {rack: b}, joined: true}" in exported
+    again = romana("topology", "apply", "-", stdin=exported)
+    assert (again.status, again.out) == (0, "nothing changes\n")
+    assert romana("host", "remove", "n").status == 0

@@ -169,7 +169,7 @@ def test_joined_hosts_stand_in_their_groups_with_their_labels():
     }
     document = with_hosts(SHARED, hosts, layout(SHARED))
     r1 = Group("r1", hosts=(ListedHost("h", (A1,), {"now": "x"}),))
-    left = Group("left", hosts=(ListedHost("j", (A2,), {"rack": "r2"}),))
+    left = Group("left", hosts=(ListedHost("j", (A2,), {"rack": "r2"}, joined=True),))
     root = Group("", groups=(r1, Group("r2", groups=(left,))))
     assert document.topologies == (Topology(("a", "b"), root),)
     assert with_hosts(document, hosts, layout(document)) == document
@@ -186,5 +186,7 @@ def test_networks_in_which_hosts_live_elsewhere_get_a_topology_each():
 def test_a_host_joins_a_network_without_groups():
     flat = Document((V2,), (Topology(("n",), Group("")),))
     document = with_hosts(flat, {"j": Host("j", (A2,), {"a": "b"}, {"id-n": ""})}, layout(flat))
-    assert document.topologies[0].root.hosts == (ListedHost("j", (A2,), {"a": "b"}),)
-    assert again(document, "v3") == again(document, "v2") == document
+    assert document.topologies[0].root.hosts == (ListedHost("j", (A2,), {"a": "b"}, joined=True),)
+    assert again(document, "v3") == document
+    assert again(document, "v2").topologies[0].root.hosts == (ListedHost("j", (A2,), {"a": "b"}),)
+    assert [str(p) for p in left_out(document)] == ["host j: joined is left out; v2 lists every host"]

@@ -106,6 +106,8 @@ class ListedHost:
     labels: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, Address] = field(default_factory=dict)
     """Where `addresses` was written as a map: link or network to address."""
+    joined: bool = False
+    """It had joined when the document was exported: putting that in force leaves it a host that joined."""
 
 
 @dataclass(frozen=True, slots=True)

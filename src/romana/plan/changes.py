@@ -27,6 +27,7 @@ from romana.model.topology import ROOT, Document, GroupPath
 from romana.model.unknown import unknown
 from romana.plan.carve import carve, grow
 from romana.plan.differences import Change, differences
+from romana.plan.joined import part
 from romana.plan.regroup import regroup
 from romana.plan.rehost import rehost
 from romana.plan.stranded import stranded, warnings
@@ -77,10 +78,11 @@ def plan_document(snapshot: Snapshot, document: Document, *, drain: bool = False
     again takes away what has become empty. ConfigError `uncarvable` where the prefixes do not suffice; PlanError
     `no-room` where they would, if nothing had been cut from them yet.
     """
+    document, joined = part(document)
     usage = Usage.of(snapshot)
     succession = succeed(snapshot, document, usage, drain=drain)
     layout = succession.layout
-    hosts = rehost(snapshot, layout, usage)
+    hosts = rehost(snapshot, layout, usage, joined)
     refusals = (*succession.in_the_way, *stranded(snapshot, layout, hosts.after))
     if succession.uncarvable and not refusals:
         raise _uncarvable(document, succession.uncarvable)

@@ -10,6 +10,7 @@ from romana.model.host import Host, HostName
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.snapshot import Snapshot
 from romana.model.topology import GroupPath, ListedHost, Site, sites
+from romana.plan.joined import Joined
 from romana.plan.place import counts_of, groups_for, misfits, resolve_hosts
 from romana.plan.usage import Usage
 
@@ -24,31 +25,48 @@ class Rehosting:
     """Hosts that the document no longer lists."""
 
 
-def rehost(snapshot: Snapshot, layout: Layout, usage: Usage) -> Rehosting:
+def rehost(
+    snapshot: Snapshot, layout: Layout, usage: Usage, joined: Mapping[str, Joined] | None = None
+) -> Rehosting:
     """Return where every host lives under the layout.
 
     Listed hosts live where it lists them; what people changed of their labels stays changed. An added host stays
     where it is while it holds addresses there; else, if its group is gone, draining or no longer fits, it moves to a
-    group that fits, and it joins networks that are new to it.
+    group that fits, and it joins networks that are new to it. Of `joined`, those that are not there yet are added.
     """
     was, now = _listings(snapshot.layout), _listings(layout)
+    joined = {name: entry for name, entry in (joined or {}).items() if name not in now}
     merged = {
         name: replace(
             host, labels=_merged(was.get(name, {}), host.labels, now.get(name, {})), listed=name in now
         )
         for name, host in snapshot.hosts.items()
-        if not host.listed or name in now
+        if not host.listed or name in now or name in joined
     }
+    for name, entry in joined.items():
+        known = snapshot.hosts.get(HostName(name))
+        if known is None or known.listed:
+            merged[HostName(name)] = _added(known, entry, layout)
     resolved = resolve_hosts(layout, merged)
     after = settle(layout, resolved, usage.owners)
     records = [
         after[name]
         for name, host in merged.items()
-        if (host.labels, host.listed) != (snapshot.hosts[name].labels, snapshot.hosts[name].listed)
+        if (before := snapshot.hosts.get(name)) is None
+        or (host.labels, host.listed) != (before.labels, before.listed)
         or (not host.listed and after[name].groups != host.groups)
     ]
-    removed = tuple(name for name, host in snapshot.hosts.items() if host.listed and name not in now)
+    removed = tuple(name for name, host in snapshot.hosts.items() if host.listed and name not in merged)
     return Rehosting(after, tuple(records), removed)
+
+
+def _added(known: Host | None, joined: Joined, layout: Layout) -> Host:
+    """Return the host as one that was added, with what is recorded of it, in the groups that the document says."""
+    ids = {network.name: network.id for network in layout.networks}
+    groups = {ids[name]: path for name, path in joined.groups.items() if name in ids}
+    entry = joined.entry
+    host = known or Host(HostName(entry.name), entry.addresses, entry.labels)
+    return replace(host, groups=groups, listed=False)
 
 
 def settle(

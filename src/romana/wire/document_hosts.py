@@ -12,7 +12,7 @@ from romana.wire.document_node import Fields, Node, shown
 from romana.wire.document_text import Value
 
 ADDRESS_KEYS: Final = ("address", "addresses", "ip")
-KEYS: Final = ("name", *ADDRESS_KEYS, "labels")
+KEYS: Final = ("name", *ADDRESS_KEYS, "labels", "joined")
 OLD_KEYS: Final = ("assignment", "tags", "agent_port", "k8s_info", "routing", "cidr", "dummy", "groups")
 """A host of v2 stands among groups, and v2's export writes its labels as `assignment`."""
 INSTEAD: Final = {"assignment": "labels", "tags": "labels", "ips": "addresses"}
@@ -36,7 +36,8 @@ def read_host(node: Node) -> ListedHost | None:
     labels: dict[str, str] = {}
     for key in ("assignment", "tags", "labels") if old else ("labels",):
         labels |= fields.get(key, Node.labels) or {}
-    return ListedHost(name, addresses, labels, links) if name and addresses else None
+    joined = fields.get("joined", Node.flag) or False
+    return ListedHost(name, addresses, labels, links, joined) if name and addresses else None
 
 
 def _name(node: Node) -> str | None:

@@ -49,7 +49,7 @@ def _joined(network: str | None, hosts: Mapping[str, Host], listed: set[str]) ->
     for name, host in sorted(hosts.items()):
         path = next((path for id_, path in host.groups.items() if id_ == network), None)
         if path is not None and name not in listed:
-            found[path] = (*found.get(path, ()), ListedHost(name, host.addresses, host.labels))
+            found[path] = (*found.get(path, ()), ListedHost(name, host.addresses, host.labels, joined=True))
     return found
 
 

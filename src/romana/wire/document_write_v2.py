@@ -63,11 +63,11 @@ def _left_out(document: Document) -> Iterator[Problem]:
         root = topology.root
         where = f"topologies[{number}]"
         yield from _unknown(root, where, *_OF_GROUPS, "assignment", "routing")
-        yield from _several_addresses(root)
+        yield from _of_hosts(root)
         for site in sites(root):
             if site.group is not root:
                 yield from _unknown(site.group, f"group {site.path}", *_OF_GROUPS)
-                yield from _several_addresses(site.group)
+                yield from _of_hosts(site.group)
     yield from _unknown(document, "", "devices", "links", "budgets")
 
 
@@ -80,8 +80,10 @@ def _unknown(part: object, where: str, *keys: str) -> Iterator[Problem]:
             yield Problem(where, f"{key} is left out; v2 does not know it here")
 
 
-def _several_addresses(group: Group) -> Iterator[Problem]:
+def _of_hosts(group: Group) -> Iterator[Problem]:
     for host in group.hosts:
+        if host.joined:
+            yield Problem(f"host {host.name}", "joined is left out; v2 lists every host")
         if len(host.addresses) > 1 or host.links:
             yield Problem(
                 f"host {host.name}", f"of its addresses only {_main(host)} is written; v2 knows one"

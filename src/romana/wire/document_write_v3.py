@@ -137,6 +137,7 @@ def _host(host: ListedHost) -> Mapped:
         name=host.name,
         **({"address": addresses[0]} if single else {"addresses": links or addresses}),
         **_set("labels", dict(host.labels)),
+        **_set("joined", host.joined, False),
     )
 
 
