@@ -212,3 +212,18 @@ def test_addresses_in_use_are_not_reserved_by_a_document():
     dc.apply(reserving)
     dc.allocate("pod-3", "n1")
     dc.apply(reserving)
+
+
+def test_a_prefix_that_no_group_gets_anything_of_is_warned_about():
+    dc = centre()
+    wider = replace(NET, prefixes=prefixes("10.0.0.0/16", "10.7.0.0/16"))
+    what = "pods: no group gets anything of 10.7.0.0/16 yet; romana group grow pods PATH gives it to one"
+    assert words(dc.apply(document((wider, racks(2)))).warnings) == [what]
+    assert dc.apply(document((wider, racks(2)))).warnings == ()
+
+
+def test_a_host_without_an_address_of_a_family_is_warned_about():
+    dc = DataCentre()
+    both = document((network("10.0.0.0/16", "fd00::/64"), root(group("r1", listed("n1", "192.168.0.1")))))
+    what = "n1: no IPv6 address: nothing can route the IPv6 addresses of network pods to it"
+    assert words(dc.apply(both).warnings) == [what]

@@ -143,7 +143,13 @@ DOCUMENT = Document(
 def test_every_key_is_read():
     found = read(EVERYTHING.encode())
     assert found.document == DOCUMENT
-    assert [w.where for w in found.warnings] == ["networks[1]"]
+    hosts = "topologies[0].map[0].groups[0].hosts"
+    assert [w.where for w in found.warnings] == [
+        "networks[1]",
+        f"{hosts}[0]",
+        f"{hosts}[3]",
+        "topologies[0].map[1]",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -273,3 +279,21 @@ def test_ten_thousand_groups_are_read_in_two_seconds():
     found = read(text)
     assert time.process_time() - start < 2 * 2  # a margin of two for a busy machine
     assert len(found.document.topologies[0].root.groups) == 10_000
+
+
+def test_hosts_and_groups_that_nobody_could_reach_are_mentioned():
+    text = """
+networks: [{name: pods, cidrs: [10.0.0.0/16, "fd00::/64"]}]
+topologies:
+  - networks: [pods]
+    map:
+      - name: r1
+        router: {name: tor, address: 192.168.0.254, address6: "fd01::fe"}
+        hosts: [{name: n1, address: 192.168.0.1}]
+      - {name: r2, hosts: [{name: n2, addresses: [192.168.1.1, "fd01::2"]}]}
+      - {name: r3, on_link: true}
+"""
+    assert [str(problem) for problem in read(text.encode()).warnings] == [
+        "topologies[0].map[0].hosts[0]: no IPv6 address: nothing can route the IPv6 addresses of network pods to it",
+        "topologies[0].map[1]: names no router while other groups do: its hosts are reached by nobody but each other",
+    ]

@@ -75,7 +75,13 @@ def warnings(snapshot: Snapshot, layout: Layout, hosts: Mapping[HostName, Host])
     yield from about_addresses(layout, hosts)
 
 
+def unroutable(network: str, version: int) -> str:
+    """Return what is said of a host whose pods get addresses of a family that it has no address of."""
+    return f"no IPv{version} address: nothing can route the IPv{version} addresses of network {network} to it"
+
+
 def _about_network(snapshot: Snapshot, network: CarvedNetwork) -> Iterator[Problem]:
+    yield from _unused(snapshot, network)
     if network.root is None:
         yield Problem(network.name, "no topology names this network: it hands out nothing")
     if ROOT in network.draining:
@@ -95,8 +101,20 @@ def _about_network(snapshot: Snapshot, network: CarvedNetwork) -> Iterator[Probl
         yield Problem(network.name, what)
 
 
+def _unused(snapshot: Snapshot, network: CarvedNetwork) -> Iterator[Problem]:
+    """Yield the prefixes that a network in force has just got, and of which no group got anything."""
+    before = snapshot.layout.by_id(network.id)
+    if before is None or network.root is None:
+        return
+    given = [p for prefixes in network.carving.values() for p in prefixes]
+    for prefix in network.spec.prefixes:
+        if prefix not in before.spec.prefixes and not any(p.overlaps(prefix) for p in given):
+            what = f"no group gets anything of {prefix} yet; romana group grow {network.name} PATH gives it to one"
+            yield Problem(network.name, what)
+
+
 def about_addresses(layout: Layout, hosts: Mapping[HostName, Host]) -> Iterator[Problem]:
-    """Yield which of the hosts' addresses lie in a network of pods, or belong to two of these hosts."""
+    """Yield which of the hosts' addresses lie in a network of pods, belong to two of these hosts, or are missing."""
     users: defaultdict[Address, list[HostName]] = defaultdict(list)
     table = LookupTable(
         (prefix, network.name) for network in layout.networks for prefix in network.spec.prefixes
@@ -106,6 +124,10 @@ def about_addresses(layout: Layout, hosts: Mapping[HostName, Host]) -> Iterator[
             users[address].append(name)
             if (found := table.lookup(address)) is not None:
                 yield Problem(name, f"its address {address} lies in network {found[1]} ({found[0]})")
+        for network in layout.networks:
+            for version in network.spec.versions if network.id in host.groups else ():
+                if host.address(version) is None:
+                    yield Problem(name, unroutable(network.name, version))
     for address, names in users.items():
         if len(names) > 1:
             yield Problem(names[0], f"its address {address} is also that of {', '.join(names[1:])}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from romana.model.errors import ConfigError
 from romana.model.layout import Carving
@@ -10,6 +10,7 @@ from romana.model.topology import Device, ListedHost, Network, Router, sites
 from romana.net.table import LookupTable
 from romana.plan.carve import carve
 from romana.plan.place import misfits
+from romana.plan.stranded import unroutable
 from romana.wire.document_groups import Tree
 from romana.wire.document_networks import Placed
 from romana.wire.document_node import Notes, nearest, shown
@@ -138,9 +139,30 @@ def check_hosts(placed: Sequence[Placed], trees: Sequence[Tree], notes: Notes) -
                 network = shown(inside[1].network.name)
                 notes.mention(where, f"its address {address} lies in network {network}, which is for pods")
     for tree in trees:
+        _check_families(tree, {p.network.name: p.network for p in placed}, notes)
+        _check_routers(tree, notes)
         for site in sites(tree.topology.root):
             for host in site.group.hosts:
                 for what in misfits(site.assignment, host.labels, listed=True):
                     notes.mention(
                         tree.hosts[host.name], f"host {shown(host.name)} is misplaced: the group {what}"
                     )
+
+
+def _check_families(tree: Tree, networks: Mapping[str, Network], notes: Notes) -> None:
+    """Say which hosts lack an address of a family that their pods get addresses of."""
+    for host, where in tree.listed:
+        have = {address.version for address in host.addresses}
+        for network in (networks[name] for name, _ in tree.networks):
+            for version in (v for v in network.versions if v not in have):
+                notes.mention(where, unroutable(network.name, version))
+
+
+def _check_routers(tree: Tree, notes: Notes) -> None:
+    """Say which groups nobody routes to, where others have routers."""
+    leaves = [site for site in sites(tree.topology.root) if site.leaf]
+    if any(site.routers for site in leaves):
+        for site in leaves:
+            if not site.routers and site.on_link is None:
+                what = "names no router while other groups do: its hosts are reached by nobody but each other"
+                notes.mention(tree.places.get(site.path, tree.where), what)
