@@ -38,6 +38,39 @@ def test_hosts_join_where_their_labels_fit(racks: Romana) -> None:
     assert racks("host", "show", "node-2", "-o", "json").json == hosts[1]
 
 
+def test_hosts_stand_in_document_order_and_those_that_joined_after_them_by_name(romana: Romana) -> None:
+    text = FLAT.replace("name: n1", "name: z1").replace("name: n2", "name: m2")
+    assert romana("topology", "apply", "-", stdin=text).status == 0
+    for number, name in enumerate(("b", "a"), 7):
+        assert romana("host", "add", name, "--address", f"192.168.0.{number}").status == 0
+    (shown,) = romana("topology", "show", "-o", "json").json["networks"][0]["groups"]
+    (listed,) = romana("group", "list", "-o", "json").json
+    assert shown["hosts"] == listed["hosts"] == ["z1", "m2", "a", "b"]
+
+
+def test_hosts_that_joined_stay_so_when_the_export_is_applied(racks: Romana) -> None:
+    export = racks("topology", "export").out
+    again = racks("topology", "apply", "-", stdin=export)
+    assert (again.status, again.out) == (0, "nothing changes\n")
+    more = export.replace("networks:\n", "networks:\n- {name: more, cidr: 10.113.0.0/16}\n", 1)
+    more = more.replace("topologies:\n", "topologies:\n- networks: [more]\n  map: [{name: all}]\n")
+    assert racks("topology", "apply", "-", stdin=more).status == 0
+    host = racks("host", "show", "node-1", "-o", "json").json
+    assert host["groups"] == {"more": "all", "pods": "rack-1"}
+    assert racks("host", "remove", "node-1").status == 0
+
+
+def test_an_exported_host_that_is_unknown_joins_where_it_was(
+    racks: Romana, romana: Romana, tmp_path: Path
+) -> None:
+    export = racks("topology", "export").out
+    store = ("--store", f"sqlite://{tmp_path}/elsewhere.db")
+    assert romana("topology", "apply", "-", *store, stdin=export).status == 0
+    hosts = romana("host", "list", "-o", "json", *store).json
+    assert hosts == racks("host", "list", "-o", "json").json
+    assert romana("host", "remove", "node-2", *store).status == 0
+
+
 def test_a_full_group_grows_into_what_was_added(romana: Romana) -> None:
     tight = RACKS.replace("cidr: 10.112.0.0/16", "cidrs: [10.112.0.0/27]")
     wide = tight.replace("10.112.0.0/27]", "10.112.0.0/27, 10.113.0.0/28]")

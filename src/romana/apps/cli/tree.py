@@ -47,7 +47,7 @@ class Branch:
     prefixes: tuple[Prefix, ...]
     assignment: Mapping[str, str]
     hosts: tuple[HostName, ...]
-    """Those of this very group, not of the groups below."""
+    """Those of this very group, not of the groups below: listed ones in document order, then the others by name."""
     host_count: int
     """Those of the groups below too."""
     fill: Fill
@@ -109,13 +109,14 @@ class _Grower:
     def _branch(self, path: GroupPath) -> Branch:
         site = self.sites[path]
         below = tuple(map(self._branch, self.below[path]))
+        listed = {host.name: place for place, host in enumerate(site.group.hosts)} if site else {}
         prefixes = self.network.carving.get(path, self.network.spec.prefixes if path == ROOT else ())
         return Branch(
             path,
             site.group.name if site else path.rpartition("/")[2],
             tuple(prefixes),
             site.group.assignment if site else {},
-            tuple(self.hosts[path]),
+            tuple(sorted(self.hosts[path], key=lambda name: listed.get(name, len(listed)))),
             len(self.hosts[path]) + sum(branch.host_count for branch in below),
             _fill(self.blocks[path], prefixes),
             bool(self.network.draining & {path, ROOT}),
