@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 LAB    := bird=bird2 /usr/lib/frr/bgpd=frr vtysh=frr ip=iproute2
-TOOLS  := $(LAB) cc=gcc /usr/lib/cni/ptp=containernetworking-plugins
+TOOLS  := $(LAB) cc=gcc ping=iputils-ping nsenter=util-linux nft=nftables \
+          /usr/lib/cni/ptp=containernetworking-plugins
 FAST   := not root and not daemon and not slow and not soak
 
 .PHONY: help demo test check bench soak fmt clean

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from docs_harness import Block, blocks, matches, run, steps
+
+from romana.testing.namespaces import fresh
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -27,8 +31,22 @@ def _pages(*, root: bool) -> list[object]:
 @pytest.mark.parametrize("page", [*_pages(root=False), *_pages(root=True)])
 def test_page_is_true(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for block in blocks(page.read_text()):
-        run(block, tmp_path)
+    found = blocks(page.read_text())
+    with _own_network(wanted=any(block.root for block in found)):
+        for block in found:
+            run(block, tmp_path)
+
+
+@contextmanager
+def _own_network(*, wanted: bool) -> Iterator[None]:
+    """Names of labs are per network namespace: a page's labs meet nobody else's of the same name."""
+    if not wanted:
+        yield
+        return
+    network = fresh()
+    with network.entered():
+        yield
+    network.close()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
