@@ -96,3 +96,39 @@ def test_a_table_has_the_fixed_keys(racks: Romana) -> None:
     assert [route["kind"] for route in routes] == ["discard", "group", "group"]
     assert routes[1] == {"prefix": "10.112.0.0/17", "via": "192.168.1.254", "dev": None, "kind": "group"}
     assert routes[0] == {"prefix": "10.112.0.0/16", "via": None, "dev": None, "kind": "discard"}
+
+
+def test_tables_of_another_store_are_not_judged(racks: Romana, store: str) -> None:
+    """They would be found sound: nobody in this store holds an address that they could miss."""
+    route = {"prefix": "10.112.0.0/16", "kind": "discard"}
+    strangers = [{"device": f"leaf-{n}", "routes": [route]} for n in range(7)]
+    done = racks("verify", "--tables", "-", stdin=json.dumps([*_tables(store), *strangers]))
+    assert (done.status, done.out) == (2, "")
+    head, *problems = done.err.splitlines()
+    assert head == (
+        f"Error: the store {store} does not know 7 devices of the tables: leaf-0, leaf-1, leaf-2, leaf-3, leaf-4 "
+        'and 2 more; for the tables of a lab, point romana at its store: eval "$(romana lab env)" [bad-tables]'
+    )
+    assert problems[0] == "  leaf-0: no host, router or device of the layout"
+    assert (
+        len(racks("verify", "--tables", "-", "-o", "json", stdin=json.dumps(strangers)).error["problems"])
+        == 7
+    )
+
+
+def test_a_stranger_without_routes_is_nobody(racks: Romana, store: str) -> None:
+    switch = {"device": "switch", "routes": []}
+    done = racks("verify", "--tables", "-", stdin=json.dumps([*_tables(store), switch]))
+    assert (done.status, done.out) == (0, racks("verify").out)
+    alone = racks("verify", "--tables", "-", "-o", "json", stdin=json.dumps([switch]))
+    assert (alone.status, alone.error["code"]) == (2, "bad-tables")
+
+
+def test_an_empty_store_has_nothing_to_verify(romana: Romana, store: str) -> None:
+    done = romana("verify")
+    assert (done.status, done.out) == (0, "nothing to verify: the store holds no topology\n")
+    tables = [{"device": "node-1", "routes": [{"prefix": "10.112.0.0/16", "kind": "discard"}]}]
+    error = romana("verify", "--tables", "-", "-o", "json", stdin=json.dumps(tables))
+    assert (error.status, error.error["code"]) == (2, "bad-tables")
+    assert f"{store} holds no topology" in error.error["message"]
+    assert 'eval "$(romana lab env)"' in error.error["message"]

@@ -70,6 +70,7 @@ def _build(shell: Shell) -> None:
     shell.title("A data centre: 2 spines and 3 ToRs (FRR), 9 nodes (the agent and BIRD)")
     shell.run("lab", "up", "leaf-spine", "--name", shell.lab, "--pods", "0")
     shell.title("Its prefixes follow its cables: one for each rack, and in it one for each node")
+    shell.at_its_store()
     shell.run("topology", "show")
     shell.run("route", "list", "--observer", "tor-1")
 

@@ -57,8 +57,11 @@ class Shell:
             self.say("\n".join(["…", *lines[-tail:]] if len(lines) > tail else lines))
         if status:
             raise TransientError(f"romana {' '.join(words)} ended with status {status}", code="lab-program")
-        if words[:2] == ("lab", "up"):
-            self._env |= self.ask("lab", "env")
+
+    def at_its_store(self) -> None:
+        """Point every command from here on at the lab's store, shown as a user would do it."""
+        self.say(self._in(_DIM, f'$ eval "$(romana lab env --name {self.lab})"'))
+        self._env |= self.ask("lab", "env")
 
     def ask(self, *words: str) -> Any:
         """Return what a command prints as JSON, unseen; exit status 6 is an answer too."""

@@ -150,6 +150,7 @@ def routes(devices: tuple[str, ...], name: str | None) -> None:
 
     \b
         romana lab routes spine-1
+        eval "$(romana lab env)"
         romana lab routes -o json | romana verify --tables -
     """
     found = client.ask(name, "tables", devices=devices)
