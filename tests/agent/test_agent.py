@@ -138,7 +138,15 @@ def test_a_name_asked_for_on_the_command_line_is_the_agents_to_give(nodes: list[
     address = json.loads(given.stdout)["address"]
     assert mirrored(one) == {"web"}
     assert romana("address", "allocate", "web", "--host", "n1").returncode == 4
-    assert one.add("a")[0] != address
+    used = one.add("a")
+    assert used[0] != address
+    for what in ("a/eth0", used[0]):
+        until("the store's copy follows", lambda: "a/eth0" in mirrored(one))
+        refused = romana("address", "release", what)
+        assert (refused.returncode, "[endpoint-alive]" in refused.stderr) == (3, True), refused.stderr
+    assert f"{used[0]} and {used[1]} are in use by a/eth0, whose interface is there" in refused.stderr
+    assert one.add("b")[0] != used[0]
+    one.delete("a")
     assert romana("address", "release", "web").returncode == 0
     assert "web" not in mirrored(one)
 

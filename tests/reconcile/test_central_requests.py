@@ -15,6 +15,7 @@ from romana.model.errors import RomanaError, TransientError
 from romana.model.host import HostName, HostState
 from romana.ports.store import Store
 from romana.reconcile import central
+from romana.reconcile.addresses import PLUMBING
 from romana.reconcile.serve_requests import Requests
 from romana.testing.invariants import require
 from romana.testing.journal import MemoryJournal
@@ -115,6 +116,7 @@ async def test_an_endpoints_name_is_held_too() -> None:
         with pytest.raises(RomanaError) as error:
             await allocate(s.store, "box/eth0", "n2")
         assert error.value.code == "name-held"
+        await asyncio.sleep(PLUMBING + 1)  # its ADD came to nothing, and its DEL never came
         assert await release(s.store, "box/eth0")
         assert s.agent.held() == {}
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from node_world import FaultyStore, Node, node
 
 from romana.model.errors import TransientError
 from romana.model.host import HostName
+from romana.ports.addresses import EndpointKey
+from romana.reconcile.addresses import PLUMBING
 from romana.reconcile.serve_requests import Requests
 from romana.testing.time import run_virtually
 from romana.wire.records import Answer, Ask, AskKind, decode_ask, encode_ask, request_key
@@ -68,6 +72,45 @@ def test_mistakes_are_answered_with_code_sentence_and_status() -> None:
             assert (nowhere.code, nowhere.exit_status) == ("unknown-network", 2)
             nobody = await desk.ask(AskKind.RELEASE, "nobody")
             assert (nobody.code, nobody.exit_status) == ("unknown-address", 2)
+
+    run_virtually(story())
+
+
+def test_what_a_living_pod_uses_is_not_released_on_request() -> None:
+    async def story() -> None:
+        async with node() as n:
+            desk, alive = Desk(n), {"c1/eth0"}
+
+            async def there(endpoint: EndpointKey) -> bool:
+                return endpoint.name in alive
+
+            n.addresses.alive = there
+            (address,) = await n.add("c1")
+            await asyncio.sleep(PLUMBING + 1)
+            refused = await desk.ask(AskKind.RELEASE, "c1/eth0")
+            assert (refused.code, refused.exit_status) == ("endpoint-alive", 3)
+            assert refused.message == (
+                f"{address} is in use by c1/eth0, whose interface is there; stop the pod instead"
+            )
+            assert n.held() == {"c1/eth0": (address,)}
+            alive.clear()
+            assert (await desk.ask(AskKind.RELEASE, "c1/eth0")).code == "", "a pod that is gone"
+            assert n.held() == {}
+
+    run_virtually(story())
+
+
+def test_nor_what_an_add_is_about_to_plumb_first_or_again() -> None:
+    async def story() -> None:
+        async with node() as n:
+            desk = Desk(n)
+            for _ in range(2):
+                await n.add("c1")
+                refused = await desk.ask(AskKind.RELEASE, "c1/eth0")
+                assert refused.code == "endpoint-alive"
+                assert "whose interface is being made" in refused.message
+                await asyncio.sleep(PLUMBING + 1)
+            assert await n.delete("c1"), "the plugin's DEL releases whatever is there"
 
     run_virtually(story())
 

@@ -11,9 +11,11 @@ It goes on from its own blocks while the store is away.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
+from typing import Final
 
 from romana.model.block import Block, Holding
 from romana.model.errors import ConfigError, PlanError, RomanaError, TransientError
@@ -28,6 +30,8 @@ from romana.reconcile.ledger import Ledger
 from romana.reconcile.view import StoreView
 from romana.wire.journal import Changes, Holder
 
+PLUMBING: Final = 10.0
+"""Seconds after an ADD's grant in which its interface may still be in the making."""
 Full = dict[tuple[NetworkId, int], RomanaError]
 """Families of networks for which a claim failed, and why."""
 
@@ -75,6 +79,8 @@ class LocalAddresses:
         """Why the journal took nothing the last time; None if it did."""
         self.forbidden: Callable[[], RomanaError | None] = lambda: None
         """Why nothing new may be handed out; None if it may."""
+        self.alive: Callable[[EndpointKey], Awaitable[bool]] = _nobody
+        """Whether the outer end of an endpoint's pair is there."""
         self._view, self._ledger, self._journal = view, ledger, journal
         self._claims, self._clock = claims, clock
         self._turns: dict[str, _Turn] = {}
@@ -97,6 +103,10 @@ class LocalAddresses:
         async with self._turn(wanted.name):
             held = self._ledger.holders.get(wanted.name)
             if held is not None:
+                if held.endpoint is not None and wanted.endpoint is not None:
+                    self._ledger.granted_at[held.name] = (
+                        self._clock.elapsed()
+                    )  # it is about to be plumbed anew
                 return Granted(held.holdings, fresh=False)
             if (forbidden := self.forbidden()) is not None:
                 raise forbidden
@@ -121,13 +131,21 @@ class LocalAddresses:
     async def release(self, key: EndpointKey) -> bool:
         return bool(await self.give_up(key.name))
 
-    async def give_up(self, name: str, only: Address | None = None) -> tuple[Holding, ...]:
-        """Release what the name holds (or `only` that address), journalled; return what it was."""
+    async def give_up(
+        self, name: str, only: Address | None = None, *, spare_alive: bool = False
+    ) -> tuple[Holding, ...]:
+        """Release what the name holds (or `only` that address), journalled; return what it was.
+
+        With `spare_alive`, PlanError `endpoint-alive` where a pod uses it: a DEL removes the interface first,
+        so whatever else asks finds one that is there or about to be.
+        """
         async with self._turn(name):
             holder = self._ledger.holders.get(name)
             gone = tuple(h for h in holder.holdings if only in (None, h.address)) if holder else ()
             if holder is None or not gone:
                 return ()
+            if spare_alive and holder.endpoint is not None:
+                await self._spare(holder.name, holder.endpoint, gone)
             left = tuple(h for h in holder.holdings if h not in gone)
             kept = _with(holder, left) if left else None
             resting = self._resting(holder.network, gone)
@@ -250,6 +268,18 @@ class LocalAddresses:
                 return f"no IPv{version} address of network {network.name} is free here, nor a block: {fault}"
         return ""
 
+    async def _spare(self, name: str, endpoint: EndpointKey, used: Sequence[Holding]) -> None:
+        """Raise PlanError if the endpoint's interface is there, or may be in the making."""
+        made = await self.alive(endpoint)
+        if not made and self._clock.elapsed() - self._ledger.granted_at.get(name, -inf) > PLUMBING:
+            return
+        what = " and ".join(str(holding.address) for holding in used)
+        raise PlanError(
+            f"{what} {'is' if len(used) == 1 else 'are'} in use by {name}, "
+            f"whose interface is {'there' if made else 'being made'}; stop the pod instead",
+            code="endpoint-alive",
+        )
+
     def _resting(self, network: NetworkId, gone: tuple[Holding, ...]) -> dict[Address, float]:
         carved = self._view.snapshot.layout.by_id(network)
         rests = carved is None or carved.spec.reuse_delay > 0
@@ -275,6 +305,10 @@ class LocalAddresses:
             turn.waiting -= 1
             if not turn.waiting:
                 del self._turns[name]
+
+
+async def _nobody(_endpoint: EndpointKey) -> bool:
+    return False
 
 
 def _with(holder: Holder, left: tuple[Holding, ...]) -> Holder:

@@ -2,7 +2,8 @@
 
     romana address allocate web --host n1  ─► requests/n1/<id> ─► (this) ─► the same record with its answer
 
-One pass of the reconciler "requests". A request whose asker has given up is undone.
+One pass of the reconciler "requests". A request whose asker has given up is undone. What a
+pod uses is not released on request: its address would go to another pod while it lives.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class Requests:
         raise StaleError(f"{ask.name} holds {where} on host {self._view.node} already", code="name-held")
 
     async def _release(self, ask: Ask) -> tuple[Holding, ...]:
-        gone = await self._addresses.give_up(ask.name, ask.address)
+        gone = await self._addresses.give_up(ask.name, ask.address, spare_alive=True)
         if not gone:
             what = ask.name if ask.address is None else f"{ask.address} under {ask.name}"
             raise ConfigError(f"nobody holds {what} on host {self._view.node}", code="unknown-address")

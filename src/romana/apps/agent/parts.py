@@ -172,10 +172,14 @@ class Parts:
         self.claims.unsettled = self.blocks.poke
         self.addresses.changed = self._allocated
         self.addresses.forbidden = lambda: self.member.replaced
+        self.addresses.alive = self._alive
 
     def _allocated(self) -> None:
         self.blocks.poke()
         self.routes.poke()
+
+    async def _alive(self, endpoint: EndpointKey) -> bool:
+        return outer_name(endpoint) in await self._world.plumber.interfaces()
 
     async def _heal(self) -> Pass:
         await self.addresses.heal()

@@ -62,6 +62,8 @@ def allocate(name: str, host: str, tenant: str, segment: str, network: str | Non
 def release(name_or_ip: str) -> None:
     """Release what NAME holds, or the address IP with all that its name holds.
 
+    What a pod uses is refused while its interface is there; stop the pod instead.
+
     \b
         romana address release web-1
         romana address release 10.112.0.3
