@@ -132,3 +132,16 @@ def test_an_empty_store_has_nothing_to_verify(romana: Romana, store: str) -> Non
     assert (error.status, error.error["code"]) == (2, "bad-tables")
     assert f"{store} holds no topology" in error.error["message"]
     assert 'eval "$(romana lab env)"' in error.error["message"]
+
+
+def test_a_device_over_its_budget_is_a_fault(romana: Romana, store: str) -> None:
+    done = romana("topology", "apply", "-", stdin=f"{RACKS}budgets: {{spine: 1}}\n")
+    sentence = "spine-1: holds 3 routes of our networks, the budget of a spine is 1"
+    assert (done.status, done.err) == (0, f"Warning: {sentence}\n")
+    for args, stdin in ((), ""), (("--tables", "-"), json.dumps(_tables(store))):
+        done = romana("verify", *args, stdin=stdin)
+        assert (done.status, done.out) == (6, "")
+        assert done.err.splitlines()[1:] == [f"  {sentence}"]
+    assert romana("verify", "-o", "json").error["problems"] == [
+        {"where": "spine-1", "what": sentence.removeprefix("spine-1: ")}
+    ]

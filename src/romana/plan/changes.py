@@ -6,6 +6,7 @@
     extents      regrouped, opened, closed; idle blocks of no use yielded       plan.regroup
     refusals     every live address that would be stranded                      plan.stranded
     changes      what is different, for people                                  plan.differences
+    budgets      devices that would hold too many routes, for people            plan.budgets
 
 The caller swaps, in this order and at the revisions of the snapshot: `closes`, `extents`, the layout, the
 hosts. A crash in between is harmless: closed extents and yielded blocks hold nothing live, and the same
@@ -25,6 +26,7 @@ from romana.model.layout import Layout
 from romana.model.snapshot import Snapshot
 from romana.model.topology import ROOT, Document, GroupPath
 from romana.model.unknown import unknown
+from romana.plan.budgets import planned_excess
 from romana.plan.carve import carve, grow
 from romana.plan.differences import Change, differences
 from romana.plan.joined import part
@@ -87,6 +89,9 @@ def plan_document(snapshot: Snapshot, document: Document, *, drain: bool = False
     if succession.uncarvable and not refusals:
         raise _uncarvable(document, succession.uncarvable)
     moves = regroup(snapshot, layout, hosts.after)
+    extents = {**snapshot.extents, **{(e.network, e.prefix): e for e in moves.extents}}
+    after = replace(snapshot, layout=layout, hosts=hosts.after, extents=extents)
+    refused = (*refusals, *succession.uncarvable)
     return TopologyPlan(
         layout=layout,
         changes=differences(snapshot, layout, hosts.after),
@@ -95,8 +100,11 @@ def plan_document(snapshot: Snapshot, document: Document, *, drain: bool = False
         hosts=hosts.records,
         removed_hosts=hosts.removed,
         prelude=closing(snapshot.layout, layout),
-        refusals=(*refusals, *succession.uncarvable),
-        warnings=tuple(warnings(snapshot, layout, hosts.after)),
+        refusals=refused,
+        warnings=(
+            *warnings(snapshot, layout, hosts.after),
+            *(() if refused else planned_excess(after)),
+        ),
     )
 
 

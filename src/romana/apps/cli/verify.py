@@ -13,6 +13,7 @@ from romana.apps.cli.session import snapshot
 from romana.model.errors import ConfigError, FaultError, Problem
 from romana.model.route import DeviceName, Table
 from romana.model.snapshot import Snapshot
+from romana.plan.budgets import excess
 from romana.plan.fib import fibs, observers
 from romana.plan.invariants import check
 from romana.plan.prove import prove
@@ -30,6 +31,8 @@ def verify(file: str | None) -> None:
 
     Checks what the store holds, then follows every address from every device through the tables that
     the devices should hold; with --tables, through those that they do hold. A fault is shown as a path.
+    A device that holds more routes than the document's budget for its kind is a fault, too.
+
     Tables are judged by the store that `romana` points at: that of a lab is another one than yours.
 
     \b
@@ -39,7 +42,11 @@ def verify(file: str | None) -> None:
     """
     now = snapshot()
     tables = fibs(now) if file is None else _ours(read_tables(arguments.read_input(file)), now)
-    problems = [*check(now), *(Problem("", str(example)) for example in prove(tables, now))]
+    problems = [
+        *check(now),
+        *(Problem("", str(example)) for example in prove(tables, now)),
+        *excess(tables, now),
+    ]
     if problems:
         what = counted(len(problems), "fault")
         raise FaultError(f"{what} in {_scope(_counts(now, tables))}", problems=problems)
