@@ -159,11 +159,21 @@ def test_a_second_agent_and_a_stranger_are_refused_in_one_sentence(nodes: list[N
     text = (one.home / "log").read_text()
     assert "one agent a node" in text
     assert "Traceback" not in text
+    forwarding = "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding"
+    before = nodes[1].space.run(f"sysctl -qw net.ipv4.ip_forward=0; {forwarding}")
+    assert before.split() == ["0", "0"]
     stranger = nodes[1].launch(ROMANA_NODE="stranger")
     assert stranger.wait(10) == 2
     told = (nodes[1].home / "log").read_text()
     assert "host stranger is in no document and was not added; romana host add stranger" in told
     assert "Traceback" not in told
+    assert nodes[1].space.run(forwarding) == before, "the machine of a stranger is left as it is"
+
+
+def test_the_list_has_the_version_that_the_runtime_reads(nodes: list[Node]) -> None:
+    one = nodes[0]
+    one.start(ROMANA_CNI_VERSION="1.0.0")
+    assert json.loads(one.conflist.read_text())["cniVersion"] == "1.0.0"
 
 
 def test_the_budget(nodes: list[Node], record_property: pytest.RecordProperty) -> None:

@@ -19,6 +19,7 @@ def test_defaults() -> None:
         Path("/var/lib/romana"),
         Path("/run/romana"),
         Path("/etc/cni/net.d"),
+        "1.1.0",
         ("127.0.0.1", 9605),
         logging.INFO,
     )
@@ -61,7 +62,10 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "agent.yaml"
     file.write_text("nod: n1\nhttp: 9605\nquite_unlike: x\n")
     with pytest.raises(ConfigError) as error:
-        read({"log_level": "loud", "store": "", "config": str(file)}, {"ROMANA_HTTP": "here"})
+        read(
+            {"log_level": "loud", "store": "", "cni_version": "1.2.0", "config": str(file)},
+            {"ROMANA_HTTP": "here"},
+        )
     assert error.value.code == "bad-settings"
     told = [str(problem).replace(str(file), "FILE") for problem in error.value.problems]
     assert told == [
@@ -70,6 +74,7 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
         "FILE: there is no setting quite_unlike; known: "
         + ", ".join(sorted(option.name for option in OPTIONS)),
         "--store: must not be empty",
+        "--cni-version: is one of 1.1.0, 1.0.0, not '1.2.0'",
         "--log-level: is one of debug, info, warning, error, not 'loud'",
         "ROMANA_HTTP: is HOST:PORT, such as 127.0.0.1:9605 or [::1]:9605, not 'here'",
     ]

@@ -42,7 +42,7 @@ class Membership:
         """Register. ConfigError `unknown-host` if neither document nor operator knows this host."""
         if not self._view.complete:
             return Pass()
-        host = self._known()
+        host = self.known()
         record = self._wanted(host)
         if host.agent == self._mark and record == host:
             self.joined = True
@@ -66,7 +66,8 @@ class Membership:
         )
         return self.replaced
 
-    def _known(self) -> Host:
+    def known(self) -> Host:
+        """Return this host as the store knows it. ConfigError `unknown-host`."""
         node = self._view.node
         host = self._view.snapshot.hosts.get(node)
         if host is None:

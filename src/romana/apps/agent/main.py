@@ -1,7 +1,7 @@
 """`romana agent`: the rooms wired together.
 
-journal ─► store ─► first pass: membership, blocks, routes, speaker ─► CNI socket ─► loops
-                                                                          └─► conflist, when ready
+journal ─► store ─► settings ─► first pass: membership, blocks, routes, speaker ─► CNI socket ─► loops
+                                                                                       └─► conflist, when ready
 """
 
 from __future__ import annotations
@@ -69,14 +69,15 @@ async def _serve(settings: Settings) -> None:
     """Make the parts, bring the node up, serve until told to stop, say goodbye."""
     stop = _stop_on_signals()
     _refuse_second(settings.run_dir / "agent.sock")
-    for setting in prepare():
-        log.info("set %s", setting, extra={"event": "setting"})
     async with _world(settings) as (world, journal):
         parts = Parts(world, HostName(settings.node), await _mark(journal), settings.run_dir)
         health = Health(lambda: parts.status(parts.addresses.obstacles()), asyncio.get_running_loop())
         journal.on_commit = health.journal.committed
         if settings.http is not None:
             health.start(*settings.http)
+        await parts.look()
+        for setting in prepare():  # not on a machine that is no node of ours
+            log.info("set %s", setting, extra={"event": "setting"})
         await parts.first_pass()
         socket_path = settings.run_dir / "agent.sock"
         async with asyncio.TaskGroup() as tasks:
@@ -132,7 +133,7 @@ async def _announce_readiness(settings: Settings, parts: Parts) -> None:
             log.debug("waiting: %s", "; ".join(obstacles))
             return Pass(again=0.1 if not ready else None)
         if settings.cni_conf_dir is not None:
-            write_conflist(settings.cni_conf_dir)
+            write_conflist(settings.cni_conf_dir, version=settings.cni_version)
         if not ready:
             log.info("ready", extra={"event": "ready"})
             ready = True

@@ -104,11 +104,10 @@ class Parts:
             self.journal,
         )
 
-    async def first_pass(self) -> None:
-        """Bring the node to its desired state once, in the order in which one thing needs another.
+    async def look(self) -> None:
+        """Read the store for the first time. ConfigError `unknown-host` where it does not know this host.
 
-        What the store or the kernel does not let us do now is left to the loops. ConfigError
-        `unknown-host` where the store answers and does not know this host.
+        One that does not answer in time does not hold up a start from the journal.
         """
         try:
             async with asyncio.timeout(PATIENCE):
@@ -116,7 +115,14 @@ class Parts:
         except ConfigError:
             raise
         except (RomanaError, TimeoutError):
-            pass  # the loop "store" says so; until then the journal serves
+            return  # the loop "store" says so; until then the journal serves
+        self.member.known()
+
+    async def first_pass(self) -> None:
+        """Bring the node to its desired state once, in the order in which one thing needs another.
+
+        What the store or the kernel does not let us do now is left to the loops.
+        """
         for reconciler in (self.membership, self.blocks, self.routes, self.speaker):
             try:
                 await reconciler.look()

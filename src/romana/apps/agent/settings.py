@@ -40,9 +40,11 @@ OPTIONS: Final = (
     Option(
         "cni_conf_dir", "Where the CNI configuration is written; empty: nowhere.", "/etc/cni/net.d", "DIR"
     ),
+    Option("cni_version", "Version of that configuration; 1.0.0 for containerd 1.x.", "1.1.0", "VERSION"),
     Option("http", "Where metrics and health are served; empty: nowhere.", "127.0.0.1:9605", "HOST:PORT"),
     Option("log_level", "debug, info, warning or error.", "info", "LEVEL"),
 )
+CNI_VERSIONS: Final = ("1.1.0", "1.0.0")
 LEVELS: Final = ("debug", "info", "warning", "error")
 CONFIG_VARIABLE: Final = "ROMANA_CONFIG"
 
@@ -55,6 +57,7 @@ class Settings:
     run_dir: Path
     cni_conf_dir: Path | None
     """None: the CNI configuration is somebody else's business."""
+    cni_version: str
     http: tuple[str, int] | None
     """None: metrics and health are not served."""
     log_level: int
@@ -90,6 +93,7 @@ def read(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Setting
         Path(value["state_dir"]),
         Path(value["run_dir"]),
         Path(value["cni_conf_dir"]) if value["cni_conf_dir"] else None,
+        value["cni_version"],
         _endpoint(value["http"]) if value["http"] else None,
         getattr(logging, value["log_level"].upper()),
     )
@@ -100,9 +104,10 @@ def _problems(found: Mapping[str, tuple[str, str]]) -> Iterator[Problem]:
         text, where = found[name]
         if not text:
             yield Problem(where, "must not be empty")
-    text, where = found["log_level"]
-    if text not in LEVELS:
-        yield Problem(where, f"is one of {', '.join(LEVELS)}, not {text!r}")
+    for name, choice in (("cni_version", CNI_VERSIONS), ("log_level", LEVELS)):
+        text, where = found[name]
+        if text not in choice:
+            yield Problem(where, f"is one of {', '.join(choice)}, not {text!r}")
     text, where = found["http"]
     if text and _endpoint(text) is None:
         yield Problem(where, f"is HOST:PORT, such as 127.0.0.1:9605 or [::1]:9605, not {text!r}")

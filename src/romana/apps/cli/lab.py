@@ -190,7 +190,7 @@ def exec_(device: str, command: tuple[str, ...], name: str | None) -> None:
     """Run a command inside a node, router or pod. On a node `romana` finds its agent and store.
 
     \b
-        romana lab exec node-1 -- birdc -s $ROMANA_RUN_DIR/bird.ctl show protocols
+        romana lab exec node-1 -- sh -c 'birdc -s $ROMANA_RUN_DIR/bird.ctl show protocols'
         romana lab exec tor-1 -- vtysh -N tor-1 -c 'show bgp summary'
         romana lab exec pod-1 -- sh
     """
