@@ -53,6 +53,18 @@ def test_a_new_pod_is_reachable_when_it_is_there(lab: LabUser) -> None:
     lab.ask("pod", "remove", "late")
 
 
+def test_addresses_are_listed_by_pod_and_a_removed_pod_may_come_back_at_once(lab: LabUser) -> None:
+    def holders() -> set[str]:
+        return {held["name"] for held in lab.ask_romana("address", "list")}
+
+    for node in ("node-1", "node-1", "node-2"):
+        lab.ask("pod", "add", "again", "--node", node)
+        assert lab.ask("ping", "again", "pod-3", "--wait", "3")["failed"] == []
+        lab.ask("pod", "remove", "again")
+    pods = {f"pod-{number}/eth0" for number in range(1, 9)}
+    assert until(lambda: holders() == pods, 10), holders()
+
+
 def test_several_labs_do_not_see_each_other(lab: LabUser, tmp_path: Path) -> None:
     other = LabUser(f"other-{os.getpid()}")
     document = tmp_path / "dc.yaml"

@@ -11,9 +11,8 @@ import json
 import socket
 import struct
 import subprocess
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from romana.lab.build import batch
@@ -30,9 +29,8 @@ _IFF_UP: Final = 1
 @dataclass
 class Pod:
     name: str
-    """Also of its namespace."""
+    """Also of its namespace, and its container id: `romana address list` shows it."""
     node: str
-    container: str = field(default_factory=lambda: uuid.uuid4().hex)
     addresses: tuple[Address, ...] = ()
     host_interface: str = ""
     """The outer end of its veth, as the plugin said."""
@@ -115,7 +113,7 @@ def _run(plugin: str, command: str, pod: Pod, config: bytes) -> Any:
 def _arguments(command: str, pod: Pod) -> Mapping[str, str]:
     return environment(pod.node) | {
         "CNI_COMMAND": command,
-        "CNI_CONTAINERID": pod.container,
+        "CNI_CONTAINERID": pod.name,
         "CNI_NETNS": str(NETNS / pod.name),
         "CNI_IFNAME": INTERFACE,
         "CNI_PATH": str(PLUGINS),
