@@ -38,7 +38,9 @@ def test_additions_move_nothing():
     held = [*dc.snapshot.holdings()]
     tree = root(*racks(2).groups, group("r3"))
     with pytest.raises(
-        PlanError, match=r"r3: the network .* has no /26 left for it; add a prefix to the network"
+        PlanError,
+        match=r"r3: the network .* has no /26 left for it: r1, r2 hold all of it; "
+        r"pin `prefixes` for the new group, or add a prefix to the network",
     ):
         dc.apply(document((NET, tree)))
     wider = replace(NET, prefixes=prefixes("10.0.0.0/16", "10.7.0.0/16"))
@@ -227,3 +229,21 @@ def test_a_host_without_an_address_of_a_family_is_warned_about():
     both = document((network("10.0.0.0/16", "fd00::/64"), root(group("r1", listed("n1", "192.168.0.1")))))
     what = "n1: no IPv6 address: nothing can route the IPv6 addresses of network pods to it"
     assert words(dc.apply(both).warnings) == [what]
+
+
+def test_a_group_joins_an_only_one_where_the_document_pins_its_prefix():
+    dc = centre((NET, racks(1)))
+    two = root(*racks(1).groups, group("r2"))
+    with pytest.raises(PlanError, match=r"r2: .*: r1 holds all of it; pin `prefixes` for the new group"):
+        dc.apply(document((NET, two)))
+    pinned = root(*racks(1).groups, group("r2", pin=("10.0.192.0/18",)))
+    with pytest.raises(PlanError, match=r"10\.0\.128\.0: held by pod-2 on host n2: group r1 .* no longer"):
+        dc.apply(document((NET, pinned)))
+    dc.release("pod-2")
+    held = [holding.address for _, holding in dc.snapshot.holdings()]
+    plan = dc.apply(document((NET, pinned)))
+    assert "add group pods: r2: 10.0.192.0/18" in words(plan.changes)
+    (pods,) = dc.snapshot.layout.networks
+    assert pods.carving["r1"] == prefixes("10.0.0.0/17")
+    assert [holding.address for _, holding in dc.snapshot.holdings()] == held
+    invariants.require_converged(dc.snapshot)

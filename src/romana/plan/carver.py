@@ -14,6 +14,9 @@ from romana.net.prefix import Prefix
 from romana.plan.pool import Pool
 from romana.plan.shares import child_path, hinted, least, unit, weights
 
+SHOWN = 3
+"""Groups that a sentence names."""
+
 
 @dataclass(slots=True, eq=False)
 class Share:
@@ -198,7 +201,7 @@ class Carver:
                 child.length += 1
                 found = self._place(child, share.pool)
             if found is None:
-                self._no_room(share, child)
+                self._no_room(share, child, children)
             else:
                 child.prefixes = [found]
 
@@ -263,11 +266,14 @@ class Carver:
             what = f"{count} need {together} addresses in aligned prefixes, {_list(share)} has {free.size} to divide"
         self._problem(share, what)
 
-    def _no_room(self, share: Share, child: Share) -> None:
+    def _no_room(self, share: Share, child: Share, children: Sequence[Share]) -> None:
         where = f"group {share.path}" if share.path else "the network"
+        held = "all of it" if not share.pool.size else f"all but {share.pool.size} addresses of it"
+        holders = _holding([c.group.name for c in children if c.prefixes])
         self._problem(
             child,
-            f"{where} ({_list(share)}) has no /{self._least[child.path]} left for it; add a prefix to the network",
+            f"{where} ({_list(share)}) has no /{self._least[child.path]} left for it: {holders} {held}; "
+            "pin `prefixes` for the new group, or add a prefix to the network",
         )
 
     def _problem(self, share: Share, what: str) -> None:
@@ -276,3 +282,8 @@ class Carver:
 
 def _list(share: Share) -> str:
     return ", ".join(map(str, share.prefixes)) or "nothing"
+
+
+def _holding(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return f"{shown} {'holds' if len(names) == 1 else 'hold'}"
