@@ -10,7 +10,7 @@ from plan_trees import carved, document, group, listed, network, racks, root
 from romana.model.errors import ConfigError, PlanError, StaleError
 from romana.model.host import AgentMark, Host, HostName, HostState
 from romana.model.layout import Layout
-from romana.model.topology import GroupPath, site_at, sites
+from romana.model.topology import Device, GroupPath, Router, site_at, sites
 from romana.net.prefix import Address
 from romana.plan.place import join, place, resolve_hosts
 from romana.testing.datacentre import DataCentre
@@ -106,6 +106,24 @@ def test_joining_says_what_is_wrong():
         join(dc.snapshot, "n4", [], {})
     with pytest.raises(PlanError, match="no network has a topology; apply one first"):
         DataCentre().join("n1", "192.168.0.1")
+
+
+def test_hosts_routers_and_devices_share_one_name_space():
+    """As in a document: what `host add` lets in, an export writes and an apply reads."""
+    tree = root(
+        group("r1", routers=(Router("tor-1"),)), group("r2", group("deep", routers=(Router("tor-2"),)))
+    )
+    fabric = replace(document((network("10.0.0.0/16"), tree)), devices=(Device("spine-1"),))
+    dc = DataCentre()
+    dc.apply(fabric)
+    for name, kind in (("tor-1", "router"), ("tor-2", "router"), ("spine-1", "device")):
+        with pytest.raises(ConfigError, match=f"'{name}': is also the name of a {kind} of") as error:
+            dc.join(name, "192.168.0.1")
+        assert error.value.code == "bad-host"
+    dc.join("exit", "192.168.0.1")
+    with pytest.raises(ConfigError, match="'exit': the device is called like a host that joined") as error:
+        dc.apply(replace(fabric, devices=(Device("spine-1"), Device("exit", "border"))))
+    assert error.value.code == "bad-document"
 
 
 def test_added_hosts_are_misplaced_by_any_label_listed_ones_only_by_another_value():

@@ -30,6 +30,7 @@ from romana.plan.budgets import planned_excess
 from romana.plan.carve import carve, grow
 from romana.plan.differences import Change, differences
 from romana.plan.joined import part
+from romana.plan.place import device_names
 from romana.plan.regroup import regroup
 from romana.plan.rehost import rehost
 from romana.plan.stranded import stranded, warnings
@@ -80,6 +81,7 @@ def plan_document(snapshot: Snapshot, document: Document, *, drain: bool = False
     again takes away what has become empty. ConfigError `uncarvable` where the prefixes do not suffice; PlanError
     `no-room` where they would, if nothing had been cut from them yet.
     """
+    _refuse_names_of_hosts(snapshot, document)
     document, joined = part(document)
     usage = Usage.of(snapshot)
     succession = succeed(snapshot, document, usage, drain=drain)
@@ -134,6 +136,18 @@ def plan_growth(snapshot: Snapshot, name: str, path: GroupPath) -> TopologyPlan:
     moves = regroup(snapshot, layout, snapshot.hosts)
     changes = differences(snapshot, layout, snapshot.hosts)
     return TopologyPlan(layout, changes, moves.extents, moves.closes)
+
+
+def _refuse_names_of_hosts(snapshot: Snapshot, document: Document) -> None:
+    """Hosts that joined share the name space of the document, or their export could not be applied again."""
+    before = device_names(snapshot.layout.document)
+    problems = [
+        Problem(repr(name), f"the {kind} is called like a host that joined; name one differently")
+        for name, kind in device_names(document).items()
+        if name not in before and (host := snapshot.hosts.get(HostName(name))) and not host.listed
+    ]
+    if problems:
+        raise ConfigError(_first(problems), code="bad-document", problems=problems)
 
 
 def _refused(refusals: Sequence[Problem]) -> str:

@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from romana.model.errors import PlanError, Problem, StaleError
+from romana.model.errors import ConfigError, PlanError, Problem, StaleError
 from romana.model.host import Host, HostName, HostState
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.names import check_host
 from romana.model.snapshot import Snapshot
-from romana.model.topology import ROOT, Group, GroupPath, ListedHost, Site, site_at, sites
+from romana.model.topology import ROOT, Document, Group, GroupPath, ListedHost, Site, site_at, sites
 from romana.net.prefix import Address
 from romana.plan.shares import child_path
 
@@ -121,6 +121,13 @@ def in_document(layout: Layout, name: HostName) -> bool:
     return any(host.name == name for root in trees for site in sites(root) for host in site.group.hosts)
 
 
+def device_names(document: Document) -> dict[str, str]:
+    """Return what else the document names, `router` or `device`: with hosts they share one name space."""
+    routers = [r for t in document.topologies for r in t.root.routers]
+    routers += [r for t in document.topologies for site in sites(t.root) for r in site.group.routers]
+    return {**{r.name: "router" for r in routers}, **{d.name: "device" for d in document.devices}}
+
+
 def unlisted(layout: Layout, name: HostName) -> Layout:
     """Return the layout in which no tree lists the host."""
     networks = (replace(n, root=_without(n.root, name)) if n.root else n for n in layout.networks)
@@ -165,6 +172,11 @@ def _places(
 
 
 def _refuse_known(snapshot: Snapshot, name: str, addresses: Sequence[Address]) -> None:
+    if kind := device_names(snapshot.layout.document).get(name):
+        problem = Problem(
+            repr(name), f"is also the name of a {kind} of the document; name the host differently"
+        )
+        raise ConfigError(f"this is no host: {problem}", code="bad-host", problems=[problem])
     if name in snapshot.hosts:
         known = ", ".join(map(str, snapshot.hosts[HostName(name)].addresses))
         raise StaleError(f"host {name} exists already, with {known}", code="host-exists")
