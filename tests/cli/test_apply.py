@@ -119,6 +119,9 @@ def test_a_network_in_use_is_not_dropped_but_drained(used: Romana) -> None:
     assert planned.error["code"] == "would-strand"
     assert any("web-1" in str(problem) for problem in planned.error["problems"])
     assert planned.json["refusals"] == planned.error["problems"]
+    first, *changes = used("topology", "plan", "-", stdin=without).out.splitlines()
+    assert first == "refused; it would change:"
+    assert changes
     refused = used("topology", "apply", "-", stdin=without)
     assert (refused.status, refused.out) == (3, "")
     assert "web-1" in refused.err

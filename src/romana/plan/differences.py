@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -9,11 +10,12 @@ from enum import StrEnum
 from romana.model.host import Host, HostName
 from romana.model.layout import CarvedNetwork, Layout, NetworkId
 from romana.model.snapshot import Snapshot
-from romana.model.topology import ROOT, Group, GroupPath, Network, sites
+from romana.model.topology import ROOT, Device, Group, GroupPath, Network, sites
 from romana.net.prefix import Prefix
 
 Homes = Mapping[NetworkId, GroupPath]
 """The group that a host lives in, for every network it is in."""
+Links = tuple[tuple[str, str], ...]
 
 
 class ChangeKind(StrEnum):
@@ -37,7 +39,7 @@ class Change:
 
     kind: ChangeKind
     subject: str
-    """`network`, `group`, `host`, `devices`, …"""
+    """`network`, `group`, `host`, `device`, `link`, `budget`."""
     name: str
     """A group's is `network: path`."""
     before: str = ""
@@ -159,10 +161,44 @@ def _origin(host: Host) -> str:
 
 def _of_rest(snapshot: Snapshot, layout: Layout) -> Iterator[Change]:
     old, new = snapshot.layout.document, layout.document
-    for what in ("devices", "links", "budgets"):
-        before, after = getattr(old, what), getattr(new, what)
+    yield from _of_devices(old.devices, new.devices)
+    yield from _of_links(old.links, new.links)
+    for kind in dict.fromkeys((*old.budgets, *new.budgets)):
+        before, after = (str(budgets.get(kind, "")) for budgets in (old.budgets, new.budgets))
         if before != after:
-            yield Change(ChangeKind.CHANGE, what, "", f"{len(before)} entries", f"{len(after)} entries")
+            change = ChangeKind.CHANGE if before and after else ChangeKind.ADD if after else ChangeKind.REMOVE
+            yield Change(change, "budget", kind, before, after)
+
+
+def _of_devices(old: tuple[Device, ...], new: tuple[Device, ...]) -> Iterator[Change]:
+    before, after = ({device.name: device for device in devices} for devices in (old, new))
+    for name in before:
+        if name not in after:
+            yield Change(ChangeKind.REMOVE, "device", name)
+    for name, device in after.items():
+        if name not in before:
+            yield Change(ChangeKind.ADD, "device", name)
+            continue
+        for item in fields(Device):
+            was, now = getattr(before[name], item.name), getattr(device, item.name)
+            if was != now:
+                yield Change(ChangeKind.CHANGE, "device", f"{name} {item.name}", _text(was), _text(now))
+    if [*before] != [*after] and before.keys() == after.keys():
+        yield Change(ChangeKind.CHANGE, "devices", "order")
+
+
+def _of_links(old: Links, new: Links) -> Iterator[Change]:
+    """Two devices may share several links; which end is written first means nothing."""
+    before, after = (Counter((min(link), max(link)) for link in links) for links in (old, new))
+    for kind, links, others in ((ChangeKind.REMOVE, old, after), (ChangeKind.ADD, new, before)):
+        left = Counter(others)
+        for link in links:
+            ends = (min(link), max(link))
+            left[ends] -= 1
+            if left[ends] < 0:
+                yield Change(kind, "link", " – ".join(link))
+    if old != new and before == after:
+        yield Change(ChangeKind.CHANGE, "links", "order")
 
 
 def _tree(root: Group | None) -> dict[GroupPath, Group]:

@@ -158,8 +158,13 @@ def _show_plan(planned: TopologyPlan, text: Read) -> None:
     )
     show(
         {"changes": changes, "refusals": refusals, "warnings": warnings},
-        lambda: "\n".join(map(str, planned.changes)) or "nothing changes",
+        lambda: "\n".join([*_refused(planned), *map(str, planned.changes)]) or "nothing changes",
     )
+
+
+def _refused(planned: TopologyPlan) -> list[str]:
+    """Return what stands above the changes of a plan that is refused: none of them will be made."""
+    return ["refused; it would change:"] if planned.refusals else []
 
 
 def _topic(warning: Problem) -> tuple[str, ...]:
