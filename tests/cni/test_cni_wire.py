@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -120,6 +121,48 @@ def test_a_value_that_is_not_text() -> None:
 )
 def test_odd_json(stdin: bytes) -> None:
     assert understood({**ENVIRONMENT, "CNI_COMMAND": "ADD"}, stdin) is None
+
+
+NESTS = {"lists": (b"[", b"]"), "objects": (b'{"a":', b"}")}
+PLACES = {
+    "unknown": b'"theirs":%s',
+    "previous": b'"prevResult":%s',
+    "inside previous": b'"prevResult":{"dns":{"a":%s}}',
+    "ipam": b'"ipam":%s',
+    "annotations": b'"runtimeConfig":{"io.kubernetes.cri.pod-annotations":%s}',
+    "an annotation": b'"runtimeConfig":{"io.kubernetes.cri.pod-annotations":{"a":%s}}',
+    "the mtu": b'"mtu":%s',
+}
+
+
+@pytest.mark.parametrize("nest", NESTS)
+@pytest.mark.parametrize("place", PLACES)
+def test_nesting_of_any_depth_is_read_or_refused(place: str, nest: str) -> None:
+    """Around the interpreter's limit, where one decoder still passes what the next does not."""
+    start, end = NESTS[nest]
+    limit = sys.getrecursionlimit()
+    for depth in (3, *range(limit - 150, limit + 20, 3)):
+        stdin = b'{"cniVersion":"1.1.0","name":"n",%s}' % (
+            PLACES[place] % (start * depth + b"1" + end * depth)
+        )
+        call = understood({**ENVIRONMENT, "CNI_COMMAND": "ADD"}, stdin)
+        if call is not None:
+            assert result(call, MADE).endswith(b"}")
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place != "the mtu"])
+def test_nesting_beyond_the_limit_is_a_decoding_failure(place: str) -> None:
+    stdin = b'{"cniVersion":"1.1.0","name":"n",%s}' % (PLACES[place] % (b"[" * 60_000 + b"]" * 60_000))
+    with pytest.raises(CallError, match="nested too deeply") as error:
+        parse({**ENVIRONMENT, "CNI_COMMAND": "DEL"}, stdin)
+    assert error.value.number == 6
+
+
+@pytest.mark.parametrize("interface", ["eth%d", "%", "%%", "a%sb"])
+def test_the_kernels_templates_are_no_names(interface: str) -> None:
+    with pytest.raises(CallError, match="CNI_IFNAME") as error:
+        parse({**ENVIRONMENT, "CNI_COMMAND": "ADD", "CNI_IFNAME": interface}, b'{"cniVersion":"1.1.0"}')
+    assert error.value.number == 4
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ _REQUIRED: Final = {
 }
 _SINCE: Final = {Command.CHECK: "0.4.0", Command.STATUS: "1.1.0", Command.GC: "1.1.0"}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
-_INTERFACE: Final = re.compile(r"(?!\.{1,2}\Z)[^/:\s]+\Z")
+_INTERFACE: Final = re.compile(r"(?!\.{1,2}\Z)[^/:%\s]+\Z")
+"""What dev_valid_name (net/core/dev.c) takes; `%` too is refused: the kernel makes eth0 of `eth%d`."""
 _INTERFACE_BYTES: Final = 15
 _TRACE: Final = ("TRACEPARENT", "TRACESTATE", "BAGGAGE")
 _NOTHING: Final = (None, b"{}", b"[]", b'""')
@@ -131,7 +132,7 @@ def _endpoint(command: Command, environment: Mapping[str, str]) -> tuple[str, st
     if len(interface.encode()) > _INTERFACE_BYTES or not _INTERFACE.match(interface):
         raise CallError(
             Number.ENVIRONMENT,
-            f"CNI_IFNAME {interface!r} is not at most {_INTERFACE_BYTES} bytes without '/', ':' and space",
+            f"CNI_IFNAME {interface!r} is not at most {_INTERFACE_BYTES} bytes without '/', ':', '%' and space",
         )
     return container, interface
 
@@ -144,6 +145,8 @@ def _decode(stdin: bytes) -> _Config:
         raise CallError(number, f"the network configuration is wrong: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CallError(Number.DECODE, f"standard input is not a JSON object: {error}") from error
+    except RecursionError as error:  # msgspec stops at the interpreter's limit, also in keys it skips
+        raise CallError(Number.DECODE, "standard input is JSON nested too deeply; flatten it") from error
 
 
 def _speaks(command: Command, version: str) -> None:
@@ -211,6 +214,8 @@ def _annotations(config: _Config) -> dict[str, str]:
         return _strings.decode(raw) if raw else {}
     except msgspec.DecodeError as error:
         raise CallError(Number.CONFIG, f"runtimeConfig.{ANNOTATIONS} is wrong: {error}") from error
+    except RecursionError as error:
+        raise CallError(Number.DECODE, f"runtimeConfig.{ANNOTATIONS} is nested too deeply") from error
 
 
 def _valid(config: _Config) -> frozenset[tuple[str, str]] | None:

@@ -123,6 +123,8 @@ def _previous(call: Call) -> dict[str, Any]:
         return msgspec.json.decode(call.previous, type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise CallError(Number.CONFIG, f"prevResult is not a CNI result: {error}") from error
+    except RecursionError as error:  # the stack here is deeper than where the whole was read
+        raise CallError(Number.DECODE, "prevResult is nested too deeply; flatten it") from error
 
 
 def _interfaces(call: Call, made: Attachment) -> list[dict[str, object]]:
