@@ -153,6 +153,7 @@ class Node:
     async def look(self) -> None:
         """Bring the view up to date, as the watch would."""
         await self.view.refresh()
+        self.view.connected = True
 
     async def add(self, container: str, **more: str) -> tuple[str, ...]:
         granted = await self.addresses.allocate(request(container, **more))

@@ -138,6 +138,11 @@ def allocate(
     raise _nothing(request, host, problems)
 
 
+def has_room(block: Block, reserved: Sequence[Prefix], delay: float, now: float) -> bool:
+    """Return whether the block has an address to hand out: neither held, nor reserved, nor resting."""
+    return not block.closed and _lowest(block, reserved, delay, now) is not None
+
+
 def release(block: Block, address: Address, *, now: float) -> Block:
     """Return the block without the holding; the address rests from `now` on. ConfigError `not-held`."""
     if address not in block.holdings:

@@ -19,7 +19,7 @@ from typing import Final
 
 from romana.model.block import Block, Holding
 from romana.model.errors import ConfigError, PlanError, RomanaError, TransientError
-from romana.model.layout import CarvedNetwork, NetworkId
+from romana.model.layout import NetworkId
 from romana.net.prefix import Address, Prefix
 from romana.plan import allocate as plan
 from romana.ports.addresses import EndpointKey, EndpointRequest, Granted
@@ -27,6 +27,7 @@ from romana.ports.clock import Clock
 from romana.ports.journal import Journal
 from romana.reconcile.claims import Claims
 from romana.reconcile.ledger import Ledger
+from romana.reconcile.room import Room
 from romana.reconcile.view import StoreView
 from romana.wire.journal import Changes, Holder
 
@@ -83,6 +84,7 @@ class LocalAddresses:
         """Whether the outer end of an endpoint's pair is there."""
         self._view, self._ledger, self._journal = view, ledger, journal
         self._claims, self._clock = claims, clock
+        self._room = Room(view, ledger, clock)
         self._turns: dict[str, _Turn] = {}
 
     async def allocate(self, request: EndpointRequest) -> Granted:
@@ -168,10 +170,8 @@ class LocalAddresses:
         if host is None or not host.groups:
             return [f"host {self._view.node} is in no group of any network yet"]
         open_ = [n for n in map(snapshot.layout.by_id, host.groups) if n is not None]
-        faults = [self._exhausted(network) for network in open_]
-        if open_ and all(faults):
-            return [fault for fault in faults if fault]
-        return []
+        faults = [self._room.obstacle(network, host) for network in open_]
+        return faults if all(faults) else []
 
     def own_prefixes(self) -> Sequence[Prefix]:
         return [p for network in self._view.snapshot.layout.networks for p in network.spec.prefixes]
@@ -257,17 +257,6 @@ class LocalAddresses:
             e.host is not None and e.network == block.network and block.prefix in e.prefix for e in extents
         )
 
-    def _exhausted(self, network: CarvedNetwork) -> str:
-        """Why the node has no address of the network, "" if it has, or could claim a block."""
-        for version in network.spec.versions:
-            fault = self._claims.faults.get((network.id, version))
-            mine = [
-                b for b in self._ledger.usable() if b.network == network.id and b.prefix.version == version
-            ]
-            if fault is not None and not any(map(_has_room, mine)):
-                return f"no IPv{version} address of network {network.name} is free here, nor a block: {fault}"
-        return ""
-
     async def _spare(self, name: str, endpoint: EndpointKey, used: Sequence[Holding]) -> None:
         """Raise PlanError if the endpoint's interface is there, or may be in the making."""
         made = await self.alive(endpoint)
@@ -313,7 +302,3 @@ async def _nobody(_endpoint: EndpointKey) -> bool:
 
 def _with(holder: Holder, left: tuple[Holding, ...]) -> Holder:
     return Holder(holder.name, holder.network, left, holder.endpoint, holder.netns, holder.label)
-
-
-def _has_room(block: Block) -> bool:
-    return not block.closed and len(block.holdings) + len(block.resting) < block.prefix.size

@@ -20,7 +20,7 @@ from typing import Final
 
 from romana.model.block import Block, Claim, Owner, Writer
 from romana.model.errors import RomanaError, StaleError, TransientError
-from romana.model.layout import CarvedNetwork, NetworkId
+from romana.model.layout import CarvedNetwork
 from romana.plan.claim import claim, first_block
 from romana.ports.clock import Clock
 from romana.ports.journal import Journal
@@ -54,8 +54,6 @@ class Claims:
         """Held while claiming: who waits looks first whether the one before got it a block too."""
         self.unsettled: Callable[[], None] = lambda: None
         """Called when a claim has no answer: somebody should `resolve` soon."""
-        self.faults: dict[tuple[NetworkId, int], RomanaError] = {}
-        """Families of networks for which the last claim failed."""
         self._store, self._view, self._ledger = store, view, ledger
         self._journal, self._clock, self._settle = journal, clock, settle
         self._dice = dice or random.Random()  # noqa: S311 — jitter, not a secret
@@ -65,17 +63,10 @@ class Claims:
 
         Claimed `ahead`, it is not used before its routes had time to spread, unless it lies in this
         host's own prefix, which everybody routes already. PlanError as `plan.claim`; TransientError
-        where the store does not answer. `faults` remembers how it ended.
+        where the store does not answer, or has not been read yet: what it lists is not known then.
         """
-        try:
-            block = await self._take(network, owner, version, ahead=ahead)
-        except RomanaError as error:
-            self.faults[network.id, version] = error
-            raise
-        self.faults.pop((network.id, version), None)
-        return block
-
-    async def _take(self, network: CarvedNetwork, owner: Owner, version: int, *, ahead: bool) -> Block:
+        if not self._view.complete:
+            raise TransientError("the store has not been read yet", code="store-silent")
         for _ in range(ATTEMPTS):
             extent, new = claim(self._view.snapshot, network, owner, version, Writer.AGENT)
             after = self._clock.wall() + self._settle if ahead and extent.host is None else 0.0
