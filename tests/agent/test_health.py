@@ -123,6 +123,22 @@ async def test_a_taken_port_is_told_in_one_sentence() -> None:
     assert refused.value.code == "http-refused"
 
 
+@pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+async def test_no_name_is_looked_up(monkeypatch: pytest.MonkeyPatch, host: str, url: str) -> None:
+    def ask(*_: object) -> str:
+        raise AssertionError("a name was looked up")
+
+    for call in ("getfqdn", "gethostbyaddr", "getnameinfo"):
+        monkeypatch.setattr(f"socket.{call}", ask)
+    health = Health(lambda: GOOD, asyncio.get_running_loop())
+    port = health.start(host, 0)
+    try:
+        assert port > 0
+        assert await get(f"http://{url}:{port}/healthz") == (200, "ok\n")
+    finally:
+        health.stop()
+
+
 def test_a_log_line_is_one_json_object_with_its_fields() -> None:
     record = logging.LogRecord("x", logging.INFO, "x.py", 1, "claimed %s", ("10.1.0.0/29",), None)
     record.event, record.prefix, record.unrelated = "claim", "10.1.0.0/29", "left out"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import socketserver
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -80,7 +81,7 @@ class Health:
 
     def start(self, host: str, port: int) -> int:
         """Serve until the process ends; return the port. RefusedError `http-refused` if it cannot listen."""
-        kind = _Server6 if ":" in host else WSGIServer
+        kind = _Server6 if ":" in host else _Server
         try:
             self._server = kind((host, port), _Handler)
         except OSError as error:
@@ -132,7 +133,15 @@ class Health:
             return None
 
 
-class _Server6(WSGIServer):
+class _Server(WSGIServer):
+    def server_bind(self) -> None:
+        """Bind without asking for the address's name: `http.server` does, which takes seconds without DNS."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.setup_environ()
+
+
+class _Server6(_Server):
     address_family = socket.AF_INET6
 
 
