@@ -89,3 +89,31 @@ async def test_c22_after_a_reboot_the_state_is_there_and_the_namespaces_are_not(
     node.plumber.namespaces.clear()
     assert (await node.call("DEL", "c1", netns="")).status == 0
     assert [key.container for key in node.addresses.holders] == ["c2"]
+
+
+async def test_another_lists_delete_leaves_the_interface_to_the_list_that_made_it(node: Node) -> None:
+    made = await node.add()
+    other = {"name": "other"}
+    assert (await node.call("DEL", config=other)).status == 0
+    assert [e.interface for e in node.plumber.made.values()] == ["eth0"]
+    assert (await node.call("CHECK", config={"prevResult": made})).status == 0
+    assert (await node.call("DEL")).status == 0
+    assert node.addresses.holders == node.plumber.made == {}
+
+
+async def test_an_interface_made_under_another_lists_name_goes_with_that_list(node: Node) -> None:
+    other = {"name": "other"}
+    await node.add(config=other)
+    assert (await node.call("DEL")).status == 0
+    assert [key.name for key in node.addresses.holders] == ["c1/eth0@other"]
+    assert len(node.plumber.made) == 1
+    assert (await node.call("DEL", config=other)).status == 0
+    assert node.addresses.holders == node.plumber.made == {}
+
+
+async def test_an_interface_that_nobody_holds_addresses_for_goes_with_any_list(node: Node) -> None:
+    await node.add()
+    await node.add(env={"CNI_IFNAME": "net1"})
+    del node.addresses.holders[next(key for key in node.addresses.holders if key.interface == "eth0")]
+    assert (await node.call("DEL", config={"name": "other"})).status == 0
+    assert [e.interface for e in node.plumber.made.values()] == ["net1"]

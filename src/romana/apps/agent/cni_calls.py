@@ -40,8 +40,8 @@ class Calls:
         self._plumber = plumber
         self._network = network
         self._observe = observe
-        self._turns: dict[EndpointKey, tuple[asyncio.Lock, int]] = {}
-        """With how many calls use or await it."""
+        self._turns: dict[tuple[str, str], tuple[asyncio.Lock, int]] = {}
+        """Of container and interface, whatever the list; with how many calls use or await it."""
 
     async def answer(self, environment: bytes, stdin: bytes) -> tuple[int, bytes]:
         """Return exit status and what the plugin prints: a result, nothing, or an error object."""
@@ -97,9 +97,16 @@ class Calls:
             pass  # the reason why ADD failed matters more; the runtime's DEL releases
 
     async def _delete(self, key: EndpointKey, interface: str) -> None:
-        """Remove and release, whatever is there of it: nothing at all is fine too."""
+        """Remove and release, whatever is there of it: nothing at all is fine too.
+
+        Two lists may name the same interface of a container, which only one can have made: a key
+        that holds nothing leaves it to the one that does.
+        """
         async with self._turn(key):
-            await self._plumber.remove(host_interface(key.container, interface))
+            held = {other for other, _ in await self._addresses.held()}
+            theirs = any(self._place(other) == (key.container, interface) for other in held)
+            if key in held or not theirs:
+                await self._plumber.remove(host_interface(key.container, interface))
             await self._addresses.release(key)
 
     async def _check(self, call: Call) -> None:
@@ -127,7 +134,7 @@ class Calls:
         doomed = []
         for key, _ in await self._addresses.held():
             interface, network = self._attached(key)
-            alive = (key.container, interface) in call.valid or key in self._turns
+            alive = (key.container, interface) in call.valid or self._place(key) in self._turns
             if network == call.network and not alive:
                 doomed.append(self._delete(key, interface))
         outcomes = await asyncio.gather(*doomed, return_exceptions=True)
@@ -149,18 +156,23 @@ class Calls:
         interface, at, network = key.interface.rpartition("@")
         return (interface, network) if at else (key.interface, self._network)
 
+    def _place(self, key: EndpointKey) -> tuple[str, str]:
+        """Return container and interface, which keys of several lists may share."""
+        return key.container, self._attached(key)[0]
+
     @asynccontextmanager
     async def _turn(self, key: EndpointKey) -> AsyncIterator[None]:
         """Wait for earlier calls of the endpoint: a runtime that gave up on ADD sends DEL at once."""
-        lock, users = self._turns.get(key) or (asyncio.Lock(), 0)
-        self._turns[key] = lock, users + 1
+        place = self._place(key)
+        lock, users = self._turns.get(place) or (asyncio.Lock(), 0)
+        self._turns[place] = lock, users + 1
         try:
             async with lock:
                 yield
         finally:
-            _, users = self._turns.pop(key)
+            _, users = self._turns.pop(place)
             if users > 1:
-                self._turns[key] = lock, users - 1
+                self._turns[place] = lock, users - 1
 
     async def _timed(self, call: Call, phase: str, work: Awaitable[T]) -> T:
         started = time.perf_counter()
