@@ -73,6 +73,15 @@ async def test_a_path_that_is_too_long_or_odd(lone: Node) -> None:
     assert odd.json["msg"] == "the Romana agent does not answer at /a?b?c?d"
 
 
+@pytest.mark.parametrize(
+    "patience",
+    ["9223372036854775807", "9223372036854775808", "9" * 20, "9" * 5000, "0" * 30 + "7", "0", "", "x"],
+)
+async def test_a_patience_of_any_length(node: Node, patience: str) -> None:
+    done = await node.call("STATUS", env={"ROMANA_TIMEOUT": patience})
+    assert (done.status, done.stdout, done.stderr) == (0, b"", b"")
+
+
 @pytest.mark.slow
 async def test_a_slow_agent(lone: Node) -> None:
     lone.patience = 1

@@ -13,6 +13,7 @@ from posix import _exit
 
 INPUT = 1 << 20  # most bytes of standard input
 HEAD = 1 << 16  # most bytes of environment
+LONGEST = (1 << 63) - 1  # seconds of a struct timeval, where atol() ends too
 VERSIONS = b'"0.3.1","0.4.0","1.0.0","1.1.0"'
 ABOUT = b'{"cniVersion":"1.1.0","supportedVersions":[' + VERSIONS + b"]}"
 HELLO = b"CNI plugin romana-cni\nCNI protocol versions supported: 0.3.1, 0.4.0, 1.0.0, 1.1.0\n"
@@ -21,8 +22,8 @@ RELEVANT = (b"CNI_", b"TRACEPARENT=", b"TRACESTATE=", b"BAGGAGE=")
 environment = posix.environ
 command = environment.get(b"CNI_COMMAND", b"")
 path = environment.get(b"ROMANA_SOCKET", b"/run/romana/agent.sock")
-patience = environment.get(b"ROMANA_TIMEOUT", b"")
-seconds = int(patience) if patience.isdigit() and int(patience) else 60
+patience = environment.get(b"ROMANA_TIMEOUT", b"").lstrip(b"0")
+seconds = min(int(patience[:20]), LONGEST) if patience.isdigit() else 60
 
 
 def put(text: bytes) -> None:
