@@ -216,6 +216,18 @@ def test_prepare_lets_the_node_forward_and_changes_nothing_twice(space: Namespac
     assert prepare() == []
 
 
+def test_prepare_ends_redirects_of_every_interface_now_and_later(space: Namespace) -> None:
+    """The kernel sends them where `all` or the interface says so."""
+    space.run("sysctl -qw net.ipv4.conf.all.send_redirects=1 net.ipv4.conf.default.send_redirects=1")
+    space.run("sysctl -qw net.ipv4.conf.upl.send_redirects=1")
+    changed = prepare()
+    assert {f"net/ipv4/conf/{name}/send_redirects" for name in ("all", "default", "upl")} <= set(changed)
+    assert len(changed) == len(set(changed))
+    space.run("ip link add late type veth peer name late2")
+    assert set(space.run("cat /proc/sys/net/ipv4/conf/*/send_redirects").split()) == {"0"}
+    assert prepare() == []
+
+
 def test_a_socket_stays_in_its_namespace(space: Namespace, table: KernelRoutes) -> None:
     elsewhere = namespaces.fresh()
     with elsewhere.entered():

@@ -17,7 +17,7 @@ def prepare() -> list[str]:
     IPv6 ignores router advertisements unless `accept_ra` is 2 (Documentation/networking/ip-sysctl):
     interfaces that listen to them go on doing so, else the node would lose its own default route.
     """
-    changed = [_set(_ROOT / "ipv4/ip_forward", "1"), _set(_ROOT / "ipv4/conf/all/send_redirects", "0")]
+    changed = [_set(_ROOT / "ipv4/ip_forward", "1"), *_send_no_redirects()]
     forwarding = _ROOT / "ipv6/conf/all/forwarding"
     if forwarding.exists() and _value(forwarding) != "1":
         changed += [
@@ -27,6 +27,16 @@ def prepare() -> list[str]:
         ]
         changed.append(_set(forwarding, "1"))
     return [name for name in changed if name]
+
+
+def _send_no_redirects() -> list[str]:
+    """The kernel sends where `all` or the interface says so (IN_DEV_TX_REDIRECTS, linux/inetdevice.h).
+
+    `default` first: interfaces made from then on, every endpoint's among them, begin with it.
+    """
+    interfaces = _ROOT / "ipv4/conf"
+    settings = [interfaces / "default/send_redirects", *sorted(interfaces.glob("*/send_redirects"))]
+    return [_set(setting, "0") for setting in settings]
 
 
 def _value(setting: Path) -> str:
