@@ -159,3 +159,29 @@ def test_two_agents_with_one_name_do_not_fight_for_it() -> None:
             assert await mark_of(n) == AgentMark("journal-2", "boot-1")
 
     run_virtually(story())
+
+
+def test_what_lives_here_and_an_old_journal_does_not_hold_is_not_handed_out_again() -> None:
+    """The journal of the day before is put back: the mirror says who got addresses since."""
+
+    async def story() -> None:
+        async with node() as n:
+            await membership(n).once()
+            await n.add("a")
+            yesterday = n.journal.reopened()
+            (b,) = await n.add("b")
+            await n.mirror.flush()
+            (c,) = await n.add("c")  # never mirrored
+            table = FakeRoutes()
+            for address in (b, c):
+                prefix = Prefix.tolerant(address)
+                table.held[prefix, 0] = Route(prefix, RouteKind.ENDPOINT, (Hop(dev="v"),))
+            old = Node(n.store, yesterday)
+            await old.look()
+            await membership(old, table=table).once()
+            await Rebuild(old.store, old.view, old.ledger, old.journal, table).explain()
+            assert {"b/eth0": (b,), f"unexplained/{c}": (c,)}.items() <= old.held().items()
+            assert await old.add("d") not in ((b,), (c,))
+            assert old.restarted().held() == old.held()
+
+    run_virtually(story())

@@ -44,20 +44,23 @@ class Membership:
             return Pass()
         host = self.known()
         record = self._wanted(host)
+        if host.agent is not None and host.agent.incarnation != self._mark.incarnation and self.joined:
+            raise self._give_way()
+        if host.agent is not None and not self.joined and self._continues(host.agent):
+            await self._rebuild.run()
         if host.agent == self._mark and record == host:
             self.joined = True
             return Pass()
-        if host.agent is not None and host.agent.incarnation != self._mark.incarnation:
-            if self.joined:
-                raise self._give_way()
-            if host.agent.boot_id == self._mark.boot_id:
-                await self._rebuild.run()
         key, value = host_key(host.name), encode_host(record)
         revision = await self._store.swap(key, value, self._view.revision_of(key))
         self._view.written(key, value, revision)
         self.joined = True
         log.info("registered the agent of host %s", host.name, extra={"event": "join", "revision": revision})
         return Pass(changes=1)
+
+    def _continues(self, before: AgentMark) -> bool:
+        """Whether the agent before had this journal, if perhaps a later state of it, or ran in this boot."""
+        return before.incarnation == self._mark.incarnation or before.boot_id == self._mark.boot_id
 
     def _give_way(self) -> RefusedError:
         self.replaced = RefusedError(

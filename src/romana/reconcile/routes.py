@@ -23,6 +23,7 @@ from romana.ports.kernel import Plumber, RouteTable
 from romana.reconcile.diff import Changes, diff
 from romana.reconcile.ledger import Ledger
 from romana.reconcile.loop import Pass
+from romana.reconcile.rebuild import UNEXPLAINED
 from romana.reconcile.view import StoreView
 
 PROGRAMMED: Final = frozenset({RouteKind.HOST, RouteKind.GROUP, RouteKind.DISCARD})
@@ -53,9 +54,10 @@ class Routes:
         actual = await self._table.list()
         live = await self._plumber.interfaces()
         young = self._young()
+        spared = young | self._unexplained()
         wanted = [*self._plan(actual), *self._endpoints(live)]
         changes = diff(wanted, actual, key=lambda r: r.prefix, same=_same)
-        changes = _without(changes, young)
+        changes = _without(changes, spared)
         await self._apply(changes)
         return Pass(len(changes), again=GRACE if young else None)
 
@@ -95,6 +97,11 @@ class Routes:
                     yield Route(
                         prefix, RouteKind.ENDPOINT, (Hop(dev=name),), because=f"endpoint {holder.name}"
                     )
+
+    def _unexplained(self) -> set[Prefix]:
+        """Return the addresses that live here and nobody can say whose they are: no reason to cut them off."""
+        holders = (h for name, h in self._ledger.holders.items() if name.startswith(UNEXPLAINED))
+        return {holding.address.prefix for holder in holders for holding in holder.holdings}
 
     def _young(self) -> set[Prefix]:
         """Return the addresses so new that their plumber may still be at work on them."""

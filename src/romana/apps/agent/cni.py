@@ -38,22 +38,22 @@ _LONGEST: Final = 107
 
 @asynccontextmanager
 async def serve_cni(
-    path: Path,
+    where: Path | socket.socket,
     addresses: Addresses,
     plumber: Plumber,
     *,
     network: str = NETWORK,
     observe: Observe = lambda *_: None,
 ) -> AsyncIterator[None]:
-    """Answer CNI calls on `path` while the body runs; when it ends, calls under way are finished first.
+    """Answer CNI calls while the body runs; when it ends, calls under way are finished first.
 
-    Only the owner of the process may connect. ConfigError or RefusedError if the socket cannot be made.
+    `where` is the socket's path, or what `listen` returned: calls that came since then wait in it. Only the owner of the process may connect. ConfigError or RefusedError if the socket cannot be made.
     A bug in a call ends the body: it is not turned into an answer.
     """
     calls = Calls(addresses, plumber, network, observe)
     speaking: set[asyncio.Transport] = set()
     loop = asyncio.get_running_loop()
-    listening = _listening(path)
+    listening = listen(where) if isinstance(where, Path) else where
     async with asyncio.TaskGroup() as tasks:
         server = await loop.create_unix_server(
             lambda: _Connection(calls, tasks, speaking), sock=listening, backlog=_BACKLOG
@@ -109,8 +109,11 @@ class _Connection(asyncio.Protocol):
             self._transport.close()  # after a bug without an answer: the shim tells the runtime to try again
 
 
-def _listening(path: Path) -> socket.socket:
-    """Return a socket bound to `path`, replacing one that is there without a moment in which none is."""
+def listen(path: Path) -> socket.socket:
+    """Return a socket bound to `path`, replacing one that is there without a moment in which none is.
+
+    ConfigError or RefusedError if it cannot be made.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     if len(os.fsencode(temporary)) > _LONGEST:
         raise ConfigError(

@@ -1,7 +1,7 @@
 """`romana agent`: the rooms wired together.
 
-journal ─► store ─► settings ─► first pass: membership, blocks, routes, speaker ─► CNI socket ─► loops
-                                                                                       └─► conflist, when ready
+journal ─► store ─► CNI socket ─► settings ─► first pass: membership, strays, blocks, routes, speaker
+                                                   └─► loops ─► conflist, when ready
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from romana.apps.agent import logs
-from romana.apps.agent.cni import serve_cni
+from romana.apps.agent.cni import listen, serve_cni
 from romana.apps.agent.health import Health
 from romana.apps.agent.late import LateStore
 from romana.apps.agent.parts import Parts, World
@@ -76,14 +76,15 @@ async def _serve(settings: Settings) -> None:
         if settings.http is not None:
             health.start(*settings.http)
         await parts.look()
+        # What can fail here fails before the host is registered as ours; calls wait until they are served.
+        listening = listen(settings.run_dir / "agent.sock")
         for setting in prepare():  # not on a machine that is no node of ours
             log.info("set %s", setting, extra={"event": "setting"})
         await parts.first_pass()
-        socket_path = settings.run_dir / "agent.sock"
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(r.run(), name=r.name) for r in parts.reconcilers]
             running.append(tasks.create_task(_watch_kernel(world.table, parts.routes), name="kernel"))
-            async with serve_cni(socket_path, parts.addresses, world.plumber, observe=health.cni.observe):
+            async with serve_cni(listening, parts.addresses, world.plumber, observe=health.cni.observe):
                 running.append(tasks.create_task(_announce_readiness(settings, parts), name="ready"))
                 await stop.wait()
             for task in running:

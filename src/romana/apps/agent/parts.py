@@ -77,7 +77,8 @@ class Parts:
         blocks = Blocks(store, view, ledger, journal, self.claims, yields, clock)
         routes = Routes(world.table, world.plumber, view, ledger, clock, outer_name)
         requests = Requests(store, view, ledger, self.mirror, self.addresses)
-        self.member = Membership(store, view, mark, Rebuild(store, view, ledger, journal, world.table))
+        self.rebuild = Rebuild(store, view, ledger, journal, world.table)
+        self.member = Membership(store, view, mark, self.rebuild)
 
         self.store = self._loop("store", view.follow)
         self.membership = self._loop("membership", self.member.once)
@@ -121,9 +122,12 @@ class Parts:
     async def first_pass(self) -> None:
         """Bring the node to its desired state once, in the order in which one thing needs another.
 
-        What the store or the kernel does not let us do now is left to the loops.
+        What the store or the kernel does not let us do now is left to the loops; but nothing is handed out
+        before what lives here is known (RomanaError).
         """
         for reconciler in (self.membership, self.blocks, self.routes, self.speaker):
+            if reconciler is self.blocks:
+                await self.rebuild.explain()
             try:
                 await reconciler.look()
             except StaleError:
