@@ -207,7 +207,8 @@ def segment(home: Path, text: str = FLAT, count: int = 2) -> Iterator[list[Node]
             node.space.run("ip link set lo up")
             switch.run(f"ip link add p{number} type veth peer name eth0 netns {node.space.path}")
             switch.run(f"ip link set p{number} master br0 up")
-            node.space.run(
+            node.space.run(  # a node is up for long: its link-local address, which asks for neighbours, is in use
+                f"sysctl -qw net.ipv6.conf.eth0.accept_dad=0;"
                 f"ip address add 192.168.1.{number}/24 dev eth0; ip link set eth0 up;"
                 f"ip -6 address add fd00:99::{number}/64 dev eth0 nodad"
             )
