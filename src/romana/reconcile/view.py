@@ -93,11 +93,13 @@ class StoreView:
     async def refresh(self) -> int:
         """Read all that a node needs afresh; return the revision from which a watch completes it.
 
+        RefusedError `store-went-back` for a store that is not the one known: what is known stays as it is.
         The kinds are read one after the other, so the watch may repeat what is known: an event older
         than the record it names changes nothing.
         """
         writes: list[tuple[str, bytes | None, int]] = []
         revisions = []
+        before = self.snapshot.revision
         for kind in KINDS:
             listing = await self._store.read(kind)
             revisions.append(listing.revision)
@@ -106,10 +108,11 @@ class StoreView:
             writes += [
                 (k, None, listing.revision) for k in self._seen if k.startswith(kind) and k not in there
             ]
-        if max(revisions) < self.snapshot.revision:
-            raise RefusedError(
-                f"the store is at revision {max(revisions)}, but was at {self.snapshot.revision} before: it was "
-                "restored or replaced; check it, then restart this agent",
+        _same_store(before, max(revisions))
+        if (LAYOUT_KEY, None) in {(key, raw) for key, raw, _ in writes} and self._knows(LAYOUT_KEY):
+            raise RefusedError(  # a file that is missing reads like a new one
+                "the store holds no layout, but did before: it was lost, restored or replaced; this node serves "
+                "from what its journal remembers; bring the store back",
                 code="store-went-back",
             )
         self._apply(writes)
@@ -120,7 +123,9 @@ class StoreView:
 
     async def reread(self, key: str) -> int:
         """Read one record afresh after a lost or unanswered swap; return its revision, 0 if it is not there."""
+        before = self.snapshot.revision  # later ones may come while the answer is on its way
         listing = await self._store.read(key)
+        _same_store(before, listing.revision)
         record = next((r for r in listing.records if r.key == key), None)
         if record is None:
             self._apply([(key, None, listing.revision)])
@@ -134,8 +139,7 @@ class StoreView:
 
     def revision_of(self, key: str) -> int:
         """Return the revision that a swap of `key` should expect; 0 where there is no such record."""
-        seen = self._seen.get(key)
-        return seen.revision if seen is not None and seen.value is not None else 0
+        return self._seen[key].revision if self._knows(key) else 0
 
     def remember(self) -> dict[str, bytes]:
         """Return the records that an agent needs to serve while the store is away, for its journal."""
@@ -146,6 +150,10 @@ class StoreView:
     def recall(self, remembered: Mapping[str, bytes]) -> None:
         """Start from what the journal remembers; anything the store says is newer."""
         self._apply((key, raw, 0) for key, raw in remembered.items())
+
+    def _knows(self, key: str) -> bool:
+        seen = self._seen.get(key)
+        return seen is not None and seen.value is not None
 
     def _apply(self, writes: Iterable[tuple[str, bytes | None, int]]) -> None:
         """Take over every write that is newer than what is known.
@@ -168,6 +176,16 @@ class StoreView:
         self._snapshot = None
         for listener in self.listeners:
             listener()
+
+
+def _same_store(before: int, revision: int) -> None:
+    """Raise RefusedError `store-went-back` if a store now at `revision` is not the one read at `before`."""
+    if revision < before:
+        raise RefusedError(
+            f"the store is at revision {revision}, but was at {before} before: it was "
+            "restored or replaced; check it, then restart this agent",
+            code="store-went-back",
+        )
 
 
 def _assemble(seen: Mapping[str, _Seen]) -> Snapshot:
