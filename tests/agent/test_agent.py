@@ -54,6 +54,10 @@ def test_pods_of_two_nodes_reach_each_other_the_moment_add_returns(nodes: list[N
     two.start()
     until("n1 routes n2's block", lambda: any("192.168.1.2" in rest for rest in one.routes().values()))
     until("n2 routes n1's block", lambda: any("192.168.1.1" in rest for rest in two.routes().values()))
+    for node in nodes:
+        until(
+            "it routes the other's IPv6 block", lambda n=node: any("via" in r for r in n.routes(6).values())
+        )
     a, b = one.add("a"), two.add("b")
     for address in b:
         one.pods["a"].run(f"ping -c 1 -W 2 {address}")

@@ -47,7 +47,8 @@ async def serve_cni(
 ) -> AsyncIterator[None]:
     """Answer CNI calls while the body runs; when it ends, calls under way are finished first.
 
-    `where` is the socket's path, or what `listen` returned: calls that came since then wait in it. Only the owner of the process may connect. ConfigError or RefusedError if the socket cannot be made.
+    `where` is the socket's path, or what `listen` returned: calls that came since then wait in it. Only
+    the owner of the process may connect. ConfigError or RefusedError if the socket cannot be made.
     A bug in a call ends the body: it is not turned into an answer.
     """
     calls = Calls(addresses, plumber, network, observe)
