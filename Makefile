@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 LAB    := bird=bird2 /usr/lib/frr/bgpd=frr vtysh=frr ip=iproute2
-TOOLS  := $(LAB) cc=gcc ping=iputils-ping nsenter=util-linux nft=nftables \
+TOOLS  := $(LAB) cc=gcc /usr/include/stdlib.h=libc6-dev sysctl=procps ping=iputils-ping nsenter=util-linux nft=nftables \
           /usr/lib/cni/ptp=containernetworking-plugins
 FAST   := not root and not daemon and not slow and not soak
 

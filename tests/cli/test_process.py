@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def test_a_closed_pipe_and_a_full_disk_are_no_bugs() -> None:
     assert done.stderr == b""
     if (device := Path("/dev/full")).exists():
         with device.open("wb") as full:
-            done = subprocess.run([ROMANA, "--help"], stdout=full, stderr=subprocess.PIPE)
+            buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+            done = subprocess.run([ROMANA, "--help"], stdout=full, stderr=subprocess.PIPE, env=buffered)
         assert done.returncode == 5
         assert done.stderr.decode() == "Error: the system refused: No space left on device [system-error]\n"
 

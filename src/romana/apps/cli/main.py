@@ -74,10 +74,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
-        return _pipe_closed()
+        _drop_output()
+        return 141  # what a shell gives for SIGPIPE
     except Exception as error:  # noqa: BLE001  the top of the program
         from romana.apps.cli.errors import report
 
+        if isinstance(error, OSError):
+            _drop_output()
         return report(error, args)
 
 
@@ -88,7 +91,9 @@ def _require_text(args: Sequence[str]) -> None:
             raise click.UsageError(f"{word!a} is not UTF-8 text")
 
 
-def _pipe_closed() -> int:
-    """Return the status that a shell gives for SIGPIPE. What is still buffered must not fail at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere: it must not fail once more at exit, and change the status."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        pass  # standard output is no file, or closed
