@@ -208,7 +208,7 @@ def sites(root: Group) -> Iterator[Site]:
 
     A root without groups is itself the only site, with the path "".
     """
-    top = _top(root)
+    top = top_site(root)
     if not root.groups:
         yield top
     else:
@@ -217,7 +217,7 @@ def sites(root: Group) -> Iterator[Site]:
 
 def site_at(root: Group, path: GroupPath) -> Site | None:
     """Return the one group of `sites` with that path, without a walk through the others."""
-    site = _top(root)
+    site = top_site(root)
     if not root.groups:
         return site if path == ROOT else None
     for name in path.split("/"):
@@ -235,7 +235,8 @@ def _below(above: Site) -> Iterator[Site]:
         yield from _below(site)
 
 
-def _top(root: Group) -> Site:
+def top_site(root: Group) -> Site:
+    """Return the root itself as a place: what everything below it inherits."""
     return Site(
         ROOT,
         root,

@@ -14,7 +14,7 @@ from romana.model.host import Host, HostName, HostState
 from romana.model.layout import CarvedNetwork, NetworkId
 from romana.model.route import DeviceName
 from romana.model.snapshot import Snapshot
-from romana.model.topology import ROOT, Device, GroupPath, Router, Site, sites
+from romana.model.topology import ROOT, Device, GroupPath, Router, Site, sites, top_site
 from romana.net.aggregate import aggregate
 from romana.net.prefix import Address, Prefix
 from romana.net.table import LookupTable
@@ -155,17 +155,7 @@ def _tree(network: CarvedNetwork) -> dict[GroupPath, Site]:
     root = network.root
     if root is None:
         return {}
-    top = Site(
-        ROOT,
-        root,
-        root.assignment,
-        root.host_mask,
-        root.host_mask6,
-        root.routers,
-        root.announce,
-        root.on_link,
-    )
-    return {ROOT: top, **{site.path: site for site in sites(root)}}
+    return {ROOT: top_site(root), **{site.path: site for site in sites(root)}}
 
 
 def _upwards(path: GroupPath) -> list[GroupPath]:

@@ -42,9 +42,10 @@ class Rebuild:
     async def run(self) -> None:
         """Take over what the store says is this host's and its agent's, and this journal does not know."""
         found = [await self._mirrored(block) for block in self._unknown()]
+        routed = await self._routed() if found else []
         holders: dict[str, list[tuple[Block, Holding]]] = {}
         for block in found:
-            strays = [a for a in await self._routed() if a in block.prefix and a not in block.holdings]
+            strays = [a for a in routed if a in block.prefix and a not in block.holdings]
             kept = [*block.holdings.values(), *(Holding(a, f"{UNEXPLAINED}{a}") for a in strays)]
             for holding in kept:
                 holders.setdefault(holding.name, []).append((block, holding))
